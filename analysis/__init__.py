@@ -1,0 +1,1 @@
+"""Statistics on views of the warehouse; knows no study's raw format."""

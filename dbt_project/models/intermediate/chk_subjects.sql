@@ -1,0 +1,59 @@
+{{ config(materialized='table') }}
+
+-- One row per person, merged from every form that knows the person; a row without a key stands alone.
+
+with
+
+candidates as (
+    select * from {{ ref('int_subjects') }}
+),
+
+merged as (
+    select
+        study_id,
+        subject_id,
+        max(sex) as sex,
+        max(race) as race,
+        max(ethnicity) as ethnicity,
+        max(setting) as setting,
+        max(diagnosis) as diagnosis,
+        max(treatment_naive) as treatment_naive,
+        max(analysis_flags) as analysis_flags,
+        max(site_code) as site_code,
+        max(age_reported) as age_reported,
+        min(sex) is distinct from max(sex)
+        or min(race) is distinct from max(race)
+        or min(ethnicity) is distinct from max(ethnicity)
+        or min(setting) is distinct from max(setting)
+        or min(diagnosis) is distinct from max(diagnosis)
+        or min(site_code) is distinct from max(site_code)
+        or min(age_reported) is distinct from max(age_reported) as key_conflict,
+        min_by(src_form, {{ source_order() }}) as src_form,
+        min_by(src_row, {{ source_order() }}) as src_row,
+        count(*) as n_src
+    from candidates
+    group by study_id, subject_id, case when subject_id is null then {{ source_order() }} end
+)
+
+select
+    study_id,
+    subject_id,
+    sex,
+    least(age_reported, 90) as age,
+    age_reported,
+    case when age_reported is not null then age_reported > 90 end as age_topcoded,
+    race,
+    ethnicity,
+    case
+        when site_code is not null then dense_rank() over (partition by study_id order by site_code nulls last)
+    end as site_no,
+    setting,
+    diagnosis,
+    treatment_naive,
+    analysis_flags,
+    key_conflict,
+    src_form,
+    src_row,
+    n_src,
+    {{ gate_mask_subjects() }} as failed_rules
+from merged

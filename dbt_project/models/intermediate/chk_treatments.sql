@@ -1,0 +1,30 @@
+{{ config(materialized='table') }}
+
+with
+
+candidates as (
+    select * from {{ ref('int_treatments') }}
+),
+
+placed as (
+    select
+        candidates.*,
+        case when candidates.treatment_id is not null then treatments.drug_id is not null end as treatment_known,
+        steps.step_no,
+        case when candidates.step_id is not null then steps.step_no is not null end as step_known,
+        steps.day_min,
+        steps.day_max,
+        {{ parent_fate('candidates', 'persons') }} as parent,
+        false as key_conflict
+    from candidates
+    left join {{ ref('ref_treatments') }} as treatments on candidates.treatment_id = treatments.drug_id
+    left join {{ ref('study_steps') }} as steps
+        on candidates.study_id = steps.study_id and candidates.step_id = steps.step_id
+    left join {{ ref('chk_subjects') }} as persons
+        on candidates.subject_id = persons.subject_id
+)
+
+select
+    *,
+    {{ gate_mask_treatments() }} as failed_rules
+from placed

@@ -1,0 +1,71 @@
+{{ config(materialized='table') }}
+
+-- Contacts. Rows that break a rule stand alone; the others are merged by person, day and contact. A visit that two
+-- steps claim is the last of the one and opens the other: the boundary visit, recorded twice by the study.
+
+with
+
+candidates as (
+    select * from {{ ref('int_visits') }}
+),
+
+placed as (
+    select
+        candidates.*,
+        steps.step_no,
+        case when candidates.step_id is not null then steps.step_no is not null end as step_known,
+        steps.day_min,
+        steps.day_max,
+        {{ parent_fate('candidates', 'persons') }} as parent,
+        false as key_conflict
+    from candidates
+    left join {{ ref('study_steps') }} as steps
+        on candidates.study_id = steps.study_id and candidates.step_id = steps.step_id
+    left join {{ ref('chk_subjects') }} as persons
+        on candidates.subject_id = persons.subject_id
+),
+
+checked as (
+    select
+        *,
+        {{ gate_mask_visits() }} as failed_rules
+    from placed
+),
+
+merged as (
+    select
+        study_id,
+        subject_id,
+        day,
+        contact,
+        failed_rules,
+        min_by(step_id, step_no) as step_id,
+        max_by(step_id, step_no) as last_step_id,
+        coalesce(bit_count(bit_or({{ step_bit('step_no') }})), 0) as n_steps,
+        min_by(week_label, step_no * 1000 + block_no) as week_label,
+        min(status) as status,
+        min_by(src_form, {{ source_order() }}) as src_form,
+        min_by(src_row, {{ source_order() }}) as src_row,
+        min_by(block, {{ source_order() }}) as block,
+        count(*) as n_src
+    from checked
+    group by
+        study_id, subject_id, day, contact, failed_rules,
+        case when failed_rules <> 0 then {{ source_order() }} end
+)
+
+select
+    study_id,
+    subject_id,
+    step_id,
+    case when n_steps = 2 then last_step_id end as opens_step,
+    day,
+    contact,
+    week_label,
+    status,
+    src_form,
+    src_row,
+    block,
+    n_src,
+    failed_rules + case when n_steps > 2 then {{ rule_bit('visits', 'key:conflict') }} else 0 end as failed_rules
+from merged

@@ -1,0 +1,63 @@
+-- One row per refused candidate row and broken rule. A refused group is shown with all its source rows.
+
+with
+
+refused as (
+    select
+        'subjects' as entity, rows.study_id, rows.src_form, rows.src_row, rows.block, rows.slot_no,
+        rows.subject_id, rows.subject_id as row_key, groups.failed_rules
+    from {{ ref('chk_subjects') }} as groups
+    inner join {{ ref('int_subjects') }} as rows
+        on groups.subject_id = rows.subject_id
+        or (groups.subject_id is null and rows.subject_id is null
+            and groups.src_row = rows.src_row and groups.src_form = rows.src_form)
+    where groups.failed_rules <> 0
+
+    union all
+
+    select
+        'steps', study_id, src_form, src_row, block, slot_no,
+        subject_id, concat_ws(' ', subject_id, step_id), failed_rules
+    from {{ ref('chk_steps') }}
+    where failed_rules <> 0
+
+    union all
+
+    select
+        'visits', study_id, src_form, src_row, block, 0,
+        subject_id, concat_ws(' ', subject_id, step_id, cast(day as {{ type_text() }}), contact), failed_rules
+    from {{ ref('chk_visits') }}
+    where failed_rules <> 0
+{% for entity, key in [
+    ('scales', ['step_id', 'cast(checked.day as ' ~ type_text() ~ ')', 'instrument_id', 'rater']),
+    ('treatments', ['cast(checked.start_day as ' ~ type_text() ~ ')', 'treatment_id', 'record_kind']),
+    ('history', ['variable_id', 'cast(checked.occasion as ' ~ type_text() ~ ')']),
+    ('conditions', ['condition_id', 'relative']),
+    ('genotypes', ['variant_id', 'assay']),
+] %}
+    union all
+
+    select
+        '{{ entity }}', checked.study_id, checked.src_form, checked.src_row, checked.block, checked.slot_no,
+        checked.subject_id, concat_ws(' ', checked.subject_id, {{ key | join(', ') }}),
+        checked.failed_rules
+        + case when twins.verdict = 'conflict' then {{ rule_bit(entity, 'key:conflict') }} else 0 end
+    from {{ ref('chk_' ~ entity) }} as checked
+    left join {{ ref('dup_' ~ entity) }} as twins on {{ same_row('checked', 'twins') }}
+    where checked.failed_rules <> 0 or twins.verdict = 'conflict'
+{% endfor %}
+)
+
+select
+    refused.study_id,
+    refused.entity,
+    refused.src_form,
+    refused.src_row,
+    refused.block,
+    cast(refused.slot_no as bigint) as slot_no,
+    gate.rule,
+    refused.subject_id,
+    refused.row_key
+from refused
+inner join {{ ref('gate_rules') }} as gate
+    on refused.entity = gate.entity and (refused.failed_rules & gate.bit_value) <> 0

@@ -1,0 +1,93 @@
+"""The dbt-duckdb plugin of the project: fresh working files, the raw forms' empty stand-ins, and publishing.
+
+A full build starts from nothing, so that no table of a removed model survives; a partial one (`dbt build -s …`)
+starts from a copy of the published file. Publishing is a rename: who reads the old file keeps it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from typing import Any
+
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
+from duckdb import DuckDBPyConnection
+from filelock import FileLock, Timeout
+
+from harmonize.landing import ensure_raw
+from harmonize.paths import Warehouse
+from harmonize.sources import studies
+
+
+class Plugin(BasePlugin):
+    """Prepares the warehouse folder when dbt connects and publishes when the build is green."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        self.warehouse = Warehouse.default()
+        self.connection: DuckDBPyConnection | None = None
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Runs once, before the working files are attached."""
+        self.connection = conn
+        house = self.warehouse
+        house.next.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(house.next / "lock")
+        try:
+            self.lock.acquire(timeout=0)
+        except Timeout:
+            raise RuntimeError(
+                f"another build is working in {house.next}; wait for it, or read with --target published"
+            ) from None
+        ensure_raw(studies(), house)
+        working = house.next / "trd.duckdb"
+        if not _is_partial():
+            for name in ("trd.duckdb", "trd.duckdb.wal", "work.duckdb", "work.duckdb.wal"):
+                (house.next / name).unlink(missing_ok=True)
+        elif not working.exists() and house.database.exists():
+            shutil.copyfile(house.database, working)
+        conn.execute(f"set temp_directory = '{house.next / 'spill'}'")
+        conn.create_function("trd_publish", self.publish, [], bool, side_effects=True)
+        self.key = pseudonym_key(house)
+
+    def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
+        """Session variables are lost in the copy of a connection."""
+        cursor.execute("set variable trd_pseudonym_key = ?", [self.key])
+
+    def publish(self) -> bool:
+        """Put the working file in the place of the published one."""
+        assert self.connection is not None
+        working = self.warehouse.next / "trd.duckdb"
+        cursor = self.connection.cursor()
+        cursor.execute("checkpoint trd")
+        cursor.execute("detach trd")
+        cursor.close()
+        with working.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(working, self.warehouse.database)
+        folder = os.open(self.warehouse.root, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+        return True
+
+
+def pseudonym_key(warehouse: Warehouse) -> str:
+    """The secret that pseudonyms are made with: `$TRD_PSEUDONYM_KEY`, else a key made once per warehouse."""
+    named = os.environ.get("TRD_PSEUDONYM_KEY")
+    if named:
+        return named
+    path = warehouse.restricted / "pseudonym.key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(secrets.token_hex(32), encoding="ascii")
+        path.chmod(0o600)
+    return path.read_text(encoding="ascii").strip()
+
+
+def _is_partial() -> bool:
+    flags = get_flags()
+    chosen = [getattr(flags, name, None) for name in ("SELECT", "EXCLUDE", "RESOURCE_TYPES", "EXCLUDE_RESOURCE_TYPES")]
+    return any(chosen) or getattr(flags, "WHICH", "") not in ("build", "run")
+
+

@@ -1,0 +1,211 @@
+"""The mapping document of a study: two reviewed CSVs that drive harmonisation (decision 3).
+
+`harmonize/mappings/<study>_blocks.csv` has one row per block: one raw form feeding one table of the common data
+model. `harmonize/mappings/<study>.csv` has one row per block and target column, with a verb from a closed list.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harmonize.paths import MAPPINGS
+from harmonize.sources import Form, Study
+from schemas import ENTITIES, Entity
+
+VERBS = (
+    "copy",
+    "const",
+    "recode",
+    "lookup",
+    "first_of",
+    "linear",
+    "days_between",
+    "flag",
+    "parse",
+    "items",
+    "sql",
+    "none",
+)
+STATUSES = ("complete", "partial", "impossible", "not_collected")
+DUPLICATES = ("merge", "boundary", "identical")
+MERGED_ENTITIES = ("subjects", "steps", "visits")
+"""Tables whose grain is coarser than the rows of a form: rows with one key are merged."""
+
+BLOCK_HEADER = ["block", "entity", "form", "filters", "unpivot", "duplicates", "comment"]
+MAPPING_HEADER = ["block", "target", "verb", "args", "status", "comment", "reference"]
+
+
+class MappingError(ValueError):
+    """The mapping document cannot be compiled; says file, line, what is wrong and what to do."""
+
+    def __init__(self, file: str, line: int, problem: str, remedy: str) -> None:
+        self.file, self.line, self.problem, self.remedy = file, line, problem, remedy
+        super().__init__(f"{file}, line {line}: {problem}. {remedy}")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Rows for which `keep` does not hold are dropped from the block under the name `rule`."""
+
+    rule: str
+    keep: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One of several groups of columns that each become a row of their own."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target column of a block."""
+
+    name: str
+    verb: str
+    args: str
+    status: str
+    comment: str
+    reference: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """One raw form feeding one table; `number` is its rank where blocks contribute to one row."""
+
+    study: str
+    name: str
+    number: int
+    entity: Entity
+    form: Form
+    filters: tuple[Filter, ...]
+    slots: tuple[Slot, ...]
+    duplicates: str
+    comment: str
+    targets: dict[str, Target]
+    line: int
+
+    @property
+    def model(self) -> str:
+        """Name of the dbt model the block compiles to."""
+        return f"int_{self.study}__{self.name}"
+
+
+def has_mapping(study: str, folder: Path = MAPPINGS) -> bool:
+    """Whether the study has a mapping document."""
+    return (folder / f"{study}_blocks.csv").exists()
+
+
+def read_mapping(study: Study, folder: Path = MAPPINGS) -> tuple[Block, ...]:
+    """Read and check both documents of a study. Raises MappingError."""
+    blocks_file, rows_file = folder / f"{study.name}_blocks.csv", folder / f"{study.name}.csv"
+    targets: dict[str, dict[str, Target]] = {}
+    lines: dict[str, int] = {}
+    for line, row in _rows(rows_file, MAPPING_HEADER):
+        if row["verb"] not in VERBS:
+            raise MappingError(rows_file.name, line, f"unknown verb {row['verb']!r}", f"Use one of {', '.join(VERBS)}")
+        if row["status"] not in STATUSES:
+            raise MappingError(
+                rows_file.name, line, f"unknown status {row['status']!r}", f"Use one of {', '.join(STATUSES)}"
+            )
+        if row["verb"] == "none" and row["status"] not in ("impossible", "not_collected"):
+            raise MappingError(
+                rows_file.name, line, f"verb none with status {row['status']}", "Use impossible or not_collected"
+            )
+        block = targets.setdefault(row["block"], {})
+        lines.setdefault(row["block"], line)
+        if row["target"] in block:
+            raise MappingError(rows_file.name, line, f"{row['target']} is mapped twice", "Remove one of the rows")
+        block[row["target"]] = Target(
+            row["target"], row["verb"], row["args"], row["status"], row["comment"], row["reference"], line
+        )
+
+    blocks = []
+    for number, (line, row) in enumerate(_rows(blocks_file, BLOCK_HEADER), start=1):
+        where = (blocks_file.name, line)
+        if row["entity"] not in ENTITIES:
+            raise MappingError(*where, f"unknown table {row['entity']!r}", f"Use one of {', '.join(ENTITIES)}")
+        try:
+            form = study.form(row["form"])
+        except KeyError as error:
+            raise MappingError(*where, str(error.args[0]), "Correct the form or declare it in the sources YAML") from None
+        if row["duplicates"] not in DUPLICATES:
+            raise MappingError(*where, f"unknown policy {row['duplicates']!r}", f"Use one of {', '.join(DUPLICATES)}")
+        if (row["entity"] in MERGED_ENTITIES) != (row["duplicates"] == "merge"):
+            raise MappingError(
+                *where,
+                f"policy {row['duplicates']} for {row['entity']}",
+                f"Rows of {', '.join(MERGED_ENTITIES)} are merged by key; rows of other tables never are",
+            )
+        block = Block(
+            study=study.name,
+            name=row["block"],
+            number=number,
+            entity=ENTITIES[row["entity"]],
+            form=form,
+            filters=tuple(_filters(row["filters"], *where)),
+            slots=tuple(_slots(row["unpivot"], form, *where)),
+            duplicates=row["duplicates"],
+            comment=row["comment"],
+            targets=targets.pop(row["block"], {}),
+            line=line,
+        )
+        _check_targets(block, rows_file.name)
+        blocks.append(block)
+    for orphan in targets:
+        raise MappingError(
+            rows_file.name, lines[orphan], f"block {orphan!r} is not in {blocks_file.name}", "Add it there or remove it"
+        )
+    return tuple(blocks)
+
+
+def _rows(path: Path, header: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    if not path.exists():
+        raise MappingError(path.name, 0, "file not found", "Every study with blocks needs both mapping documents")
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        if reader.fieldnames != header:
+            raise MappingError(path.name, 1, f"columns are {reader.fieldnames}", f"They must be {', '.join(header)}")
+        for row in reader:
+            if None in row or None in row.values():
+                raise MappingError(path.name, reader.line_num, "wrong number of fields", "Quote fields that hold commas")
+            yield reader.line_num, {k: v.strip() for k, v in row.items()}
+
+
+def _filters(text: str, file: str, line: int) -> Iterator[Filter]:
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        rule, colon, keep = part.partition(":")
+        if not colon or not re.fullmatch(r"[a-z_]+", rule.strip()):
+            raise MappingError(file, line, f"filter {part!r} has no name", "Write rule_name: condition to keep the row")
+        yield Filter(rule.strip(), keep.strip())
+
+
+def _slots(text: str, form: Form, file: str, line: int) -> Iterator[Slot]:
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        name, colon, columns = part.partition(":")
+        found = tuple(c.strip() for c in columns.split(",")) if colon else (name.strip(),)
+        for column in found:
+            if column not in form.column_names:
+                raise MappingError(file, line, f"{form.name} has no column {column!r}", "Correct the unpivot list")
+        yield Slot(name.strip(), found)
+
+
+def _check_targets(block: Block, file: str) -> None:
+    wanted = [t for t in block.entity.mapped_columns if t != "subject_id"]
+    for name in wanted:
+        if name not in block.targets:
+            raise MappingError(
+                file, block.line, f"block {block.name} has no row for {name}", "Add one; verb none says why there is no value"
+            )
+    for name, target in block.targets.items():
+        if name not in wanted:
+            raise MappingError(
+                file, target.line, f"{block.entity.name} has no column {name!r}", f"It has {', '.join(wanted)}"
+            )

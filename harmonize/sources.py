@@ -1,0 +1,174 @@
+"""The contract of raw forms, read from each study's dbt sources file.
+
+`dbt_project/models/staging/<study>/_<study>__sources.yml` is the only place where a raw form is described.
+Landing, staging, the mapping compiler, the dictionary and the synthetic writers read it through this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harmonize.paths import MISSING_REASONS, STAGING
+
+
+class ContractError(ValueError):
+    """A sources file says something that cannot hold; names file, form, column and remedy."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One raw column.
+
+    `missing` maps a raw value to a missing reason; `codes` maps a raw value to its meaning;
+    `aliases` are other names under which archives deliver the column.
+    """
+
+    name: str
+    description: str
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
+    valid: tuple[float, float] | None = None
+    """Values the column can have in this study (meta `range`); another value is a cell issue."""
+
+
+@dataclass(frozen=True)
+class DropRule:
+    """Rows for which the SQL condition `when` holds are not data of the study; `rule` names why."""
+
+    rule: str
+    when: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """One raw form: the files that hold it, its columns, and which of its rows are not data."""
+
+    study: str
+    name: str
+    description: str
+    files: tuple[str, ...]
+    format: Mapping[str, Any]
+    columns: tuple[Column, ...]
+    drop_rules: tuple[DropRule, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; KeyError names the form when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.study}.{self.name} has no column {name}")
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Declared names in file order."""
+        return tuple(c.name for c in self.columns)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study: its forms, the columns that identify a person, and the files to ignore."""
+
+    name: str
+    title: str
+    description: str
+    subject_key: tuple[str, ...]
+    forms: tuple[Form, ...]
+    ignore_files: tuple[str, ...]
+    path: Path
+
+    def form(self, name: str) -> Form:
+        """The form called `name`; KeyError lists the forms there are."""
+        for form in self.forms:
+            if form.name == name:
+                return form
+        raise KeyError(f"{self.name} has no form {name}; it has {', '.join(f.name for f in self.forms)}")
+
+
+def studies(folder: Path = STAGING) -> tuple[Study, ...]:
+    """Every study that has a sources file, sorted by name."""
+    return tuple(read_study(p) for p in sorted(folder.glob("*/_*__sources.yml")))
+
+
+def study(name: str, folder: Path = STAGING) -> Study:
+    """One study by name; KeyError lists the studies there are."""
+    path = folder / name / f"_{name}__sources.yml"
+    if not path.exists():
+        known = ", ".join(s.name for s in studies(folder)) or "none"
+        raise KeyError(f"no study {name!r}: {path.name} not found; known studies: {known}")
+    return read_study(path)
+
+
+def read_study(path: Path) -> Study:
+    """Read and check one sources file. Raises ContractError."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (source,) = document["sources"]
+    meta = source["config"]["meta"]
+    defaults = _texts(meta.get("missing", {"": "blank"}))
+    forms = []
+    for table in source["tables"]:
+        table_meta = table["config"]["meta"]
+        columns = []
+        for raw in table["columns"]:
+            column_meta = raw.get("config", {}).get("meta", {})
+            columns.append(
+                Column(
+                    name=raw["name"],
+                    description=raw.get("description", ""),
+                    required=bool(column_meta.get("required", False)),
+                    aliases=tuple(column_meta.get("aliases", ())),
+                    missing={**defaults, **_texts(column_meta.get("missing", {}))},
+                    codes=_texts(column_meta.get("codes", {})),
+                    valid=tuple(column_meta["range"]) if "range" in column_meta else None,
+                )
+            )
+        form = Form(
+            study=source["name"],
+            name=table["name"],
+            description=table["description"],
+            files=tuple(table_meta["files"]),
+            format={**meta["format"], **table_meta.get("format", {})},
+            columns=tuple(columns),
+            drop_rules=tuple(DropRule(**rule) for rule in table_meta.get("drop_rules", ())),
+        )
+        _check_form(form, path)
+        forms.append(form)
+    return Study(
+        name=source["name"],
+        title=meta["study"]["title"],
+        description=source["description"],
+        subject_key=tuple(meta["study"]["subject_key"]),
+        forms=tuple(forms),
+        ignore_files=tuple(meta.get("ignore_files", ())),
+        path=path,
+    )
+
+
+def _texts(mapping: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(k): str(v) for k, v in mapping.items()}
+
+
+def _check_form(form: Form, path: Path) -> None:
+    seen: dict[str, str] = {}
+    for column in form.columns:
+        where = f"{path.name}: form {form.name}, column {column.name}"
+        for name in (column.name, *column.aliases):
+            if name != name.lower():
+                raise ContractError(f"{where}: write names in lower case; files are matched without regard to case")
+            if name in seen:
+                raise ContractError(f"{where}: the name {name!r} is also {seen[name]}; remove one")
+            seen[name] = f"column {column.name}"
+        for code, reason in column.missing.items():
+            if reason not in MISSING_REASONS:
+                raise ContractError(
+                    f"{where}: missing code {code!r} has reason {reason!r}; use one of {', '.join(MISSING_REASONS)}"
+                )
+            if code in column.codes:
+                raise ContractError(f"{where}: {code!r} is both a missing code and a value; remove one")

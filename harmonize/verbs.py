@@ -1,0 +1,394 @@
+"""What each verb of the mapping document means in SQL.
+
+A verb turns one mapping row into expressions over the staged columns of a form. Staging gives each raw column three
+names: `x` (trimmed text, null where missing), `x__missing` (why it is null) and `x__raw` (as delivered).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from harmonize.mapping import Block, MappingError, Slot, Target
+from harmonize.paths import MAPPINGS, MISSING_REASONS
+from harmonize.reference import instrument_range, item_ranges, seed_columns
+from schemas import checks
+from schemas.sql import SQL_TYPES, literal
+
+
+@dataclass
+class Expression:
+    """One target column: helper columns, the value over them, why it is missing, and what counts as a cell issue.
+
+    `parsed` holds helper columns computed from the staged row; `joins` left joins a seed on a helper;
+    `issues` maps a source column (or, with slots, the place of a column in its slot) to the condition under which
+    its text could not be used.
+    """
+
+    value: str
+    parsed: dict[str, str] = field(default_factory=dict)
+    joins: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    missing: str = "cast(null as {text})"
+    issues: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+
+
+def compile_target(block: Block, target: Target) -> Expression:
+    """The expressions of one mapping row. Raises MappingError."""
+    return _VERBS[target.verb](_Context(block, target))
+
+
+class _Context:
+    """One mapping row with what its verb needs to know."""
+
+    def __init__(self, block: Block, target: Target) -> None:
+        self.block, self.target = block, target
+        self.type = block.entity.type_of(target.name)
+        self.parts = [p.strip() for p in target.args.split(";")] if target.args else []
+
+    def error(self, problem: str, remedy: str) -> MappingError:
+        return MappingError(f"{self.block.study}.csv", self.target.line, problem, remedy)
+
+    def need(self, low: int, high: int | None = None) -> None:
+        if not low <= len(self.parts) <= (high or low):
+            raise self.error(
+                f"verb {self.target.verb} of {self.target.name} has {len(self.parts)} arguments",
+                f"It takes {low if high in (None, low) else f'{low} to {high}'}, separated by semicolons",
+            )
+
+    def columns(self, argument: str) -> tuple[str, ...]:
+        """The staged columns an argument stands for: one, or one per slot."""
+        if "{" not in argument:
+            return (self._known(argument),)
+        return tuple(self._known(_fill(argument, slot)) for slot in self.block.slots)
+
+    def _known(self, column: str) -> str:
+        if column not in self.block.form.column_names:
+            raise self.error(
+                f"{self.block.form.name} has no column {column!r}",
+                f"It has {', '.join(self.block.form.column_names)}",
+            )
+        return column
+
+    def by_slot(self, argument: str, of: Callable[[str], str]) -> str:
+        """`of(column)` for the column of the row's slot."""
+        columns = self.columns(argument)
+        if "{" not in argument:
+            return of(columns[0])
+        return _case([of(c) for c in columns])
+
+    def text(self, argument: str) -> str:
+        return self.by_slot(argument, lambda c: c)
+
+    def why(self, argument: str) -> str:
+        return self.by_slot(argument, lambda c: f"{c}__missing")
+
+    def name(self, kind: str, i: int | None = None) -> str:
+        return f"{kind}_{self.target.name}" + ("" if i is None else f"_{i}")
+
+    def check_missing_codes(self, argument: str, valid: tuple[float, float] | None) -> None:
+        """No missing code may lie inside the valid range of its variable."""
+        for column in self.columns(argument):
+            declared = self.block.form.column(column)
+            low_high = declared.valid or valid
+            if low_high is None:
+                continue
+            low, high = low_high
+            for code in declared.missing:
+                try:
+                    value = float(code)
+                except ValueError:
+                    continue
+                if low <= value <= high:
+                    raise self.error(
+                        f"missing code {code} of {self.block.form.name}.{column} lies inside the valid range "
+                        f"{low:g} to {high:g} of {self.target.name}",
+                        "A code inside the range cannot be told from a value; correct the codes or give the column "
+                        "a narrower range in the sources YAML",
+                    )
+
+    def valid_range(self) -> tuple[float, float] | None:
+        """The range the common model gives the target: its own check, or its instrument's."""
+        if self.target.name == "score":
+            instrument = self.block.targets["instrument_id"]
+            named = [p.partition("=")[2] for p in instrument.args.split(";") if "=" in p] or [instrument.args]
+            known = [r for r in (instrument_range(n.strip()) for n in named) if r]
+            return (min(k[0] for k in known), max(k[1] for k in known)) if known else None
+        columns = self.block.entity.gate.columns
+        for check in columns[self.target.name].checks if self.target.name in columns else ():
+            if checks.kind(check) == "in_range":
+                return check.statistics["min_value"], check.statistics["max_value"]
+        return None
+
+    def number(self, argument: str) -> str:
+        """The column's value in the target's type, null where the text is none or lies outside the declared range."""
+        value = _cast(self.text(argument), self.type)
+        valid = {self.block.form.column(c).valid for c in self.columns(argument)}
+        if valid == {None}:
+            return value
+        if len(valid) > 1:
+            raise self.error("the columns of one argument have different ranges", "Give them one range or split the block")
+        ((low, high),) = valid  # type: ignore[misc]
+        return f"case when {value} between {low:g} and {high:g} then {value} end"
+
+
+def _fill(argument: str, slot: Slot) -> str:
+    filled = argument.replace("{slot}", slot.name)
+    for i, part in enumerate(slot.name.split("."), start=1):
+        filled = filled.replace("{slot.%d}" % i, part)
+    for i, column in enumerate(slot.columns, start=1):
+        filled = filled.replace("{%d}" % i, column)
+    return filled
+
+
+def _case(values: list[str]) -> str:
+    if len(set(values)) == 1:
+        return values[0]
+    return "case slot_no " + " ".join(f"when {i} then {v}" for i, v in enumerate(values, start=1)) + " end"
+
+
+def _cast(text: str, type_: str) -> str:
+    match type_:
+        case "integer":
+            return f"{{{{ to_integer('{text}') }}}}"
+        case "double":
+            return f"{{{{ to_double('{text}') }}}}"
+        case "boolean":
+            return f"{{{{ to_boolean('{text}') }}}}"
+    return text
+
+
+def _copy(context: _Context) -> Expression:
+    context.need(1)
+    (source,) = context.parts
+    context.check_missing_codes(source, context.valid_range())
+    t, v, m = context.name("t"), context.name("v"), context.name("m")
+    parsed = {t: context.text(source), m: context.why(source)}
+    if context.type == "text":
+        return Expression(t, parsed, missing=m)
+    parsed[v] = context.number(source)
+    return Expression(v, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {v} is null")])
+
+
+def _const(context: _Context) -> Expression:
+    context.need(1)
+    (value,) = context.parts
+    if "{" in value:
+        value = _case([literal(_fill(value, s)) for s in context.block.slots])
+        return Expression(f"v_{context.target.name}", {f"v_{context.target.name}": value})
+    if context.type == "text":
+        return Expression(f"cast({literal(value)} as {{{{ type_text() }}}})")
+    if not re.fullmatch(r"-?\d+(\.\d+)?|true|false", value):
+        raise context.error(f"{value!r} is not a {context.type}", "Write a number, true or false")
+    return Expression(f"cast({value} as {SQL_TYPES[context.type]})")
+
+
+def _codes(context: _Context, column: str, inline: Mapping[str, str]) -> Mapping[str, str]:
+    codes = inline or context.block.form.column(column).codes
+    if not codes:
+        raise context.error(f"no codes for {column}", "Give them here as code=value or in the sources YAML as codes")
+    return codes
+
+
+def _recode(context: _Context) -> Expression:
+    source, *pairs = context.parts or [""]
+    inline, for_reason = {}, {}
+    for pair in pairs:
+        code, equals, value = pair.partition("=")
+        if not equals:
+            raise context.error(
+                f"{pair!r} is no code=value",
+                "Write code=value; code=!reason for a code that means missing; ?reason=value for a missing cell",
+            )
+        (for_reason if code.startswith("?") else inline)[code.strip().removeprefix("?")] = value.strip()
+    used = {v[1:] for v in inline.values() if v.startswith("!")} | set(for_reason)
+    if bad := used - set(MISSING_REASONS):
+        raise context.error(f"unknown missing reason {', '.join(sorted(bad))}", f"Use {', '.join(MISSING_REASONS)}")
+
+    def value_of(column: str) -> str:
+        arms = " ".join(
+            f"when {literal(c)} then {'null' if v.startswith('!') else _typed(v, context.type)}"
+            for c, v in _codes(context, column, inline).items()
+        )
+        return f"case {column} {arms} end"
+
+    def reason_of(column: str) -> str:
+        arms = " ".join(
+            f"when {column} = {literal(c)} then {literal(v[1:])}"
+            for c, v in _codes(context, column, inline).items()
+            if v.startswith("!")
+        )
+        return f"case {arms} else {column}__missing end" if arms else f"{column}__missing"
+
+    t, v, m = context.name("t"), context.name("v"), context.name("m")
+    parsed = {t: context.text(source), v: context.by_slot(source, value_of), m: context.by_slot(source, reason_of)}
+    value = v
+    if for_reason:
+        arms = " ".join(f"when {literal(r)} then {_typed(x, context.type)}" for r, x in for_reason.items())
+        value = f"case when {t} is not null then {v} else case {m} {arms} end end"
+    issue = f"{t} is not null and {v} is null"
+    if any(x.startswith("!") for x in inline.values()):
+        issue += f" and {m} is null"
+    return Expression(value, parsed, missing=m, issues=[(context.columns(source), issue)])
+
+
+def _typed(value: str, type_: str) -> str:
+    return literal(value) if type_ == "text" else value
+
+
+def _lookup(context: _Context) -> Expression:
+    context.need(3)
+    source, key, value = context.parts
+    seed, dot, key_column = key.partition(".")
+    if not dot or not {key_column, value} <= set(seed_columns(seed)):
+        raise context.error(f"{key} or {value} is not a column of a seed", "Write column; seed.key_column; value_column")
+    t, m, k = context.name("t"), context.name("m"), context.name("k")
+    parsed = {t: context.text(source), m: context.why(source), k: f"lower({context.text(source)})"}
+    alias = context.name("l")
+    found = f"{alias}.{value}"
+    issues = [(context.columns(source), f"{t} is not null and {found} is null")] if not context.target.name.endswith(
+        "_unit"
+    ) else []
+    return Expression(found, parsed, joins={alias: (seed, key_column, k)}, missing=m, issues=issues)
+
+
+def _first_of(context: _Context) -> Expression:
+    if len(context.parts) < 2:
+        raise context.error("first_of needs two columns or more", "Write column; column")
+    m = context.name("m")
+    parsed, issues, values = {m: context.why(context.parts[0])}, [], []
+    for i, source in enumerate(context.parts, start=1):
+        context.check_missing_codes(source, context.valid_range())
+        t, v = context.name("t", i), context.name("v", i)
+        parsed[t], parsed[v] = context.text(source), context.number(source)
+        values.append(v)
+        if context.type != "text":
+            issues.append((context.columns(source), f"{t} is not null and {v} is null"))
+    return Expression(f"coalesce({', '.join(values)})", parsed, missing=m, issues=issues)
+
+
+def _linear(context: _Context) -> Expression:
+    context.need(3, 4)
+    source, factor, offset, *digits = context.parts
+    for number in (factor, offset, *digits):
+        if not re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?", number):
+            raise context.error(f"{number!r} is not a number", "Write column; factor; offset; digits, e.g. week; 7; 0")
+    numerator, _, denominator = factor.partition("/")
+    scaled = f"{{x}} * {numerator}.0" if "." not in numerator else f"{{x}} * {numerator}"
+    scaled += f" / {denominator}.0" if denominator else ""
+    t, v, m = context.name("t"), context.name("v"), context.name("m")
+    number = _cast(context.text(source), "double")
+    value = scaled.replace("{x}", number) + f" + {offset}"
+    if digits:
+        value = f"round({value}, {digits[0]})"
+    if context.type == "integer":
+        value = f"cast(round({value}) as bigint)"
+    parsed = {t: context.text(source), v: value, m: context.why(source)}
+    return Expression(v, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {v} is null")])
+
+
+def _days_between(context: _Context) -> Expression:
+    context.need(3)
+    start, end, pattern = context.parts
+    v = context.name("v")
+    parsed = {
+        context.name("t", 1): context.text(start),
+        context.name("t", 2): context.text(end),
+        v: f"{{{{ days_between('{context.text(start)}', '{context.text(end)}', '{pattern}') }}}}",
+        context.name("m"): f"coalesce({context.why(start)}, {context.why(end)})",
+    }
+    bad = f"{context.name('t', 1)} is not null and {context.name('t', 2)} is not null and {v} is null"
+    return Expression(v, parsed, missing=context.name("m"), issues=[(context.columns(end), bad)])
+
+
+def _flag(context: _Context) -> Expression:
+    if len(context.parts) < 2:
+        raise context.error("flag needs a column and the codes that raise it", "Write column; code; code")
+    source, *codes = context.parts
+    values = ", ".join(literal(c) for c in codes)
+    v, m = context.name("v"), context.name("m")
+    raised = context.by_slot(source, lambda c: f"{c} in ({values})")
+    return Expression(v, {v: raised, m: context.why(source)}, missing=m)
+
+
+def _parse(context: _Context) -> Expression:
+    context.need(3)
+    source, pattern, group = context.parts
+    t, v, m = context.name("t"), context.name("v"), context.name("m")
+    found = context.by_slot(source, lambda c: f"{{{{ extract_group('{c}', '{pattern}', {group}) }}}}")
+    parsed = {t: context.text(source), m: context.why(source), context.name("x"): found}
+    value = context.name("x")
+    if context.type != "text":
+        value = _cast(value, context.type)
+    return Expression(value, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {value} is null")])
+
+
+def _items(context: _Context) -> Expression:
+    if context.type != "items" or len(context.parts) < 2:
+        raise context.error("items needs an instrument and its columns", "Write INSTRUMENT; column; column ...")
+    instrument, *columns = context.parts
+    ranges = item_ranges(instrument)
+    if len(columns) != len(ranges):
+        raise context.error(
+            f"{instrument} has {len(ranges)} items, {len(columns)} columns are given",
+            "Name one column per item in the order of the item seed; write - for an item that was not asked",
+        )
+    parsed: dict[str, str] = {}
+    issues: list[tuple[tuple[str, ...], str]] = []
+    values = []
+    for i, (column, (low, high)) in enumerate(zip(columns, ranges, strict=True), start=1):
+        if column == "-":
+            values.append("cast(null as float)")
+            continue
+        context.check_missing_codes(column, (low, high))
+        t, v = context.name("t", i), context.name("v", i)
+        parsed[t] = context.text(column)
+        parsed[v] = f"{{{{ item_value('{context.text(column)}', {low:g}, {high:g}) }}}}"
+        values.append(v)
+        issues.append((context.columns(column), f"{t} is not null and {v} is null"))
+    some = f"coalesce({', '.join(values)}) is not null"
+    listed = ", ".join(f"'{v}'" for v in values)
+    return Expression(f"case when {some} then {{{{ list_of([{listed}]) }}}} end", parsed, issues=issues)
+
+
+def _sql(context: _Context) -> Expression:
+    name, *columns = context.parts or [""]
+    path = MAPPINGS / "sql" / f"{name}.sql"
+    if not path.exists():
+        raise context.error(f"no snippet {name!r}", f"Write {path.name} in harmonize/mappings/sql")
+    snippet = " ".join(
+        line.strip() for line in path.read_text(encoding="utf-8").splitlines() if not line.strip().startswith("--")
+    ).strip()
+    v, m = context.name("v"), context.name("m")
+    issues = [
+        (context.columns(c), f"{context.name('t', i)} is not null and {v} is null")
+        for i, c in enumerate(columns, start=1)
+    ]
+    parsed = {v: snippet}
+    parsed |= {context.name("t", i): context.text(c) for i, c in enumerate(columns, start=1)}
+    if columns:
+        parsed[m] = context.why(columns[0])
+    return Expression(v, parsed, missing=m if columns else "cast(null as {text})", issues=issues)
+
+
+def _none(context: _Context) -> Expression:
+    if not context.target.comment:
+        raise context.error(f"{context.target.name} has no value and no reason", "Say why in the comment")
+    type_ = "{{ type_text() }}" if context.type == "text" else "{{ type_items() }}" if context.type == "items" else SQL_TYPES[context.type]
+    return Expression(f"cast(null as {type_})", missing="'not_applicable'")
+
+
+_VERBS: dict[str, Callable[[_Context], Expression]] = {
+    "copy": _copy,
+    "const": _const,
+    "recode": _recode,
+    "lookup": _lookup,
+    "first_of": _first_of,
+    "linear": _linear,
+    "days_between": _days_between,
+    "flag": _flag,
+    "parse": _parse,
+    "items": _items,
+    "sql": _sql,
+    "none": _none,
+}
