@@ -398,6 +398,11 @@ def gate_macros() -> str:
         "{% macro rule_bit(entity, rule) -%}\n    {%- set bits = {\n" + bits + "\n    } -%}\n"
         "    {{ bits[entity ~ '.' ~ rule] }}\n{%- endmacro %}"
     )
+    columns = ",\n".join(f"        '{e.name}': {list(e.columns)}" for e in ENTITIES.values())
+    masks.append(
+        "{# The columns of a table of the common data model, without provenance. #}\n"
+        "{% macro cdm_columns(entity) -%}\n    {{ return({\n" + columns + "\n    }[entity]) }}\n{%- endmacro %}"
+    )
     return "\n" + "\n\n".join(masks) + "\n"
 
 

@@ -1,0 +1,58 @@
+-- Study × table × column: what the mapping says of it and how many accepted rows carry a value.
+
+{% set entities = ['subjects', 'steps', 'visits', 'scales', 'treatments', 'history', 'conditions', 'genotypes'] %}
+with
+
+{% for entity in entities %}
+{{ entity }}_counts as (
+    select
+        study_id,
+        count(*) as n_rows,
+{% for column in cdm_columns(entity) %}
+        count({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+{% endfor %}
+    from {{ ref(entity) }}
+    group by study_id
+),
+
+{% endfor %}
+filled as (
+{% for entity in entities %}
+    select study_id, '{{ entity }}' as entity, column_name, n_rows, n_values
+    from {{ entity }}_counts
+    unpivot (n_values for column_name in ({{ cdm_columns(entity) | join(', ') }}))
+    {{ 'union all' if not loop.last }}
+{% endfor %}
+),
+
+-- several blocks may feed one column: the best word counts, with its comment
+mapped as (
+    select
+        study_id,
+        entity,
+        column_name,
+        min_by(status, case status when 'complete' then 1 when 'partial' then 2 when 'impossible' then 3 else 4 end)
+            as status,
+        min_by(comment, case status when 'complete' then 1 when 'partial' then 2 when 'impossible' then 3 else 4 end)
+            as comment,
+        count(*) filter (where status in ('complete', 'partial')) as n_blocks
+    from {{ ref('mapping_status') }}
+    group by study_id, entity, column_name
+)
+
+select
+    coalesce(mapped.study_id, filled.study_id) as study_id,
+    coalesce(mapped.entity, filled.entity) as entity,
+    coalesce(mapped.column_name, filled.column_name) as column_name,
+    coalesce(mapped.status, 'derived') as status,
+    mapped.comment,
+    coalesce(mapped.n_blocks, 0) as n_blocks,
+    coalesce(filled.n_rows, 0) as n_rows,
+    coalesce(filled.n_values, 0) as n_values,
+    case when filled.n_rows > 0 then filled.n_values * 1.0 / filled.n_rows end as share
+from mapped
+full join filled
+    on mapped.study_id = filled.study_id
+    and mapped.entity = filled.entity
+    and mapped.column_name = filled.column_name
+where coalesce(mapped.column_name, filled.column_name) not in ('site_code', 'age_reported')
