@@ -1,0 +1,108 @@
+"""What the tests of the dbt project share: writing raw files, building a warehouse, comparing published files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import duckdb
+
+from harmonize.landing import land
+from harmonize.paths import DBT_PROJECT, Warehouse
+from harmonize.sources import study
+
+PSEUDONYM_KEY = "a key for tests"
+Rows = Iterable[Mapping[str, object]]
+
+
+def write_archive(folder: Path, forms: Mapping[str, Rows], study_name: str = "stard") -> Path:
+    """Write forms as the archive does: tab-separated, quoted, two header rows, every declared column."""
+    folder.mkdir(parents=True, exist_ok=True)
+    declared = study(study_name)
+    for name, rows in forms.items():
+        form = declared.form(name)
+        lines = [[c.name for c in form.columns], [c.description.replace('"', "'") for c in form.columns]]
+        for row in rows:
+            unknown = set(row) - set(form.column_names)
+            assert not unknown, f"{name} has no column {unknown}"
+            lines.append([str(row.get(c.name, "")) for c in form.columns])
+        text = "\n".join("\t".join(f'"{cell}"' for cell in line) for line in lines)
+        (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+def land_archive(warehouse: Warehouse, forms: Mapping[str, Rows], study_name: str = "stard") -> None:
+    """Write and land forms as a synthetic delivery."""
+    folder = write_archive(warehouse.root / "delivered", forms, study_name)
+    land(study(study_name), folder, warehouse, synthetic=True)
+
+
+def dbt(warehouse: Warehouse, *arguments: str, threads: int = 2) -> subprocess.CompletedProcess[str]:
+    """Run dbt on the project with its own target folder, so that tests can run side by side."""
+    return subprocess.run(
+        command(warehouse, *arguments),
+        cwd=DBT_PROJECT,
+        env=environment(warehouse, threads),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def command(warehouse: Warehouse, *arguments: str) -> list[str]:
+    """The command line of a dbt run whose target folder lies in the warehouse."""
+    dbt_executable = str(Path(sys.executable).parent / "dbt")
+    paths = ["--target-path", str(warehouse.root / "target"), "--log-path", str(warehouse.root / "logs")]
+    return [dbt_executable, "--no-use-colors", *arguments, *paths]
+
+
+def environment(warehouse: Warehouse, threads: int = 2) -> dict[str, str]:
+    """The environment of a dbt run on `warehouse`, with a fixed pseudonym key."""
+    return {
+        **os.environ,
+        "TRD_WAREHOUSE": str(warehouse.root),
+        "TRD_THREADS": str(threads),
+        "TRD_PSEUDONYM_KEY": PSEUDONYM_KEY,
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def build(warehouse: Warehouse, *arguments: str, threads: int = 2) -> Warehouse:
+    """A full build that must be green and published; unit tests are left to the build that tests them."""
+    result = dbt(warehouse, "build", *arguments, threads=threads)
+    assert result.returncode == 0, result.stdout[-5000:]
+    assert warehouse.database.exists(), result.stdout[-3000:]
+    return warehouse
+
+
+def pseudonym(key: str, study_name: str = "stard") -> str:
+    """The pseudonym a test warehouse gives an archive key."""
+    digest = hashlib.md5(f"{PSEUDONYM_KEY}:{study_name}:{key}".encode()).hexdigest()
+    return f"{study_name}-{digest[:16]}"
+
+
+def published(warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
+    """The published file, read-only."""
+    return duckdb.connect(str(warehouse.database), read_only=True)
+
+
+def query(warehouse: Warehouse, sql: str) -> list[tuple[object, ...]]:
+    """The rows of a query on the published file."""
+    with published(warehouse) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def content_hashes(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
+    """Rows and an order-free fingerprint of every published table."""
+    with published(warehouse) as connection:
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() where not internal order by 1"
+        ).fetchall()
+        return {
+            name: connection.execute(f"select count(*), coalesce(sum(hash(t)::hugeint), 0) from {name} as t").fetchone()
+            for (name,) in tables
+        }  # type: ignore[misc]
