@@ -346,6 +346,13 @@ def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
     return "\n" + "\n\nunion all\n\n".join(parts) + "\n"
 
 
+def _issue_rule(block: Block, target: str) -> str:
+    """How a cell of a target fails; quality.cell_issues tells letters from numbers out of place."""
+    if block.targets[target].verb in ("recode", "lookup"):
+        return "invalid_code"
+    return "not_whole" if block.entity.type_of(target) == "integer" else "unparseable"
+
+
 def cell_issues_sql(blocks: list[Block]) -> str:
     """Cells whose text could not be used, with the text: one row per raw row × column."""
     parts = []
@@ -364,10 +371,7 @@ def cell_issues_sql(blocks: list[Block]) -> str:
                 cases_name.append(f"when {bit} then case failing.slot_no {by_slot} end")
                 by_slot = " ".join(f"when {i} then staged.{c}__raw" for i, c in enumerate(columns, start=1))
                 cases_raw.append(f"when {bit} then case failing.slot_no {by_slot} end")
-        verbs = {bit: block.targets[target].verb for bit, target, _, _ in bits}
-        rule = " ".join(
-            f"when {bit} then '{'invalid_code' if verbs[bit] in ('recode', 'lookup') else 'unparseable'}'" for bit in verbs
-        )
+        rule = " ".join(f"when {bit} then '{_issue_rule(block, target)}'" for bit, target, _, _ in bits)
         numbers = " union all ".join(listed)
         parts.append(
             f"select\n    '{block.study}' as study_id,\n    '{block.entity.name}' as entity,\n"

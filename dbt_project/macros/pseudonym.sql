@@ -1,7 +1,8 @@
 {# The pseudonym of a person: keyed, so that nobody can try out archive keys; the key stays in the warehouse's
-   restricted folder. The first filled key column counts. Null when all are empty. #}
+   restricted folder. The first filled key column counts. Null when all are empty (|| keeps a null,
+   concat would swallow it and give all nameless rows one pseudonym). #}
 {% macro pseudonym(study, keys) -%}
-    '{{ study }}-' || left(md5(concat(getvariable('trd_pseudonym_key'), ':{{ study }}:', {{ archive_key(keys) }})), 16)
+    '{{ study }}-' || left(md5(getvariable('trd_pseudonym_key') || ':{{ study }}:' || {{ archive_key(keys) }}), 16)
 {%- endmacro %}
 
 {% macro archive_key(keys) -%}

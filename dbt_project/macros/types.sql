@@ -4,18 +4,23 @@
 
 {% macro type_items() -%} float[] {%- endmacro %}
 
-{# Text to whole number; null for a fraction, letters or NaN. A plain cast would round 14.6 to 15. #}
+{# Text to whole number; null for a fraction, letters or NaN. A plain cast would round 14.6 to 15 and 15e-1 to 2, and
+   would read 0x1F and 1_000 as numbers: only signs and digits are cast as they stand. #}
 {% macro to_integer(text) -%}
     case
-        when not contains({{ text }}, '.') then try_cast({{ text }} as bigint)
+        when ltrim({{ text }}, '+-0123456789') = '' then try_cast({{ text }} as bigint)
+        when contains({{ text }}, '_') then null
         when try_cast({{ text }} as double) = floor(try_cast({{ text }} as double))
             then try_cast(try_cast({{ text }} as double) as bigint)
     end
 {%- endmacro %}
 
-{# Text to number; null for letters, NaN and infinity. #}
+{# Text to number; null for letters, NaN and infinity, and for 1_000, which the engine would read as 1000. #}
 {% macro to_double(text) -%}
-    case when isfinite(try_cast({{ text }} as double)) then try_cast({{ text }} as double) end
+    case
+        when isfinite(try_cast({{ text }} as double)) and not contains({{ text }}, '_')
+            then try_cast({{ text }} as double)
+    end
 {%- endmacro %}
 
 {% macro to_boolean(text) -%}

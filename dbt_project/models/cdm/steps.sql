@@ -35,8 +35,9 @@ facts as (
         max(preference_switch) as preference_switch,
         max(preference_augment) as preference_augment,
         max(preference_ct) as preference_ct,
-        -- the first form that gives a reason counts, in the order of the blocks; within it the last day
-        min_by(exit_reason, block_no * 1000000 - day) as exit_reason,
+        -- the first form that gives a reason counts, in the order of the blocks; within it the last day; of two on
+        -- one day the first by name, so that every build decides the same
+        min_by(exit_reason, {{ row_of(['block_no', '-day', 'exit_reason']) }}) as exit_reason,
         min_by(src_form, {{ source_order() }}) as src_form,
         min_by(src_row, {{ source_order() }}) as src_row,
         count(*) as n_src

@@ -39,7 +39,8 @@ select
     study_id,
     subject_id,
     sex,
-    least(age_reported, 90) as age,
+    -- least() alone would turn a missing age into 90
+    case when age_reported is not null then least(age_reported, 90) end as age,
     age_reported,
     case when age_reported is not null then age_reported > 90 end as age_topcoded,
     race,

@@ -39,10 +39,15 @@ merged as (
         day,
         contact,
         failed_rules,
-        min_by(step_id, step_no) as step_id,
+        -- a row that names an unknown step stands alone and keeps what it says
+        min_by(step_id, coalesce(step_no, 0)) as step_id,
         max_by(step_id, step_no) as last_step_id,
         coalesce(bit_count(bit_or({{ step_bit('step_no') }})), 0) as n_steps,
-        min_by(week_label, step_no * 1000 + block_no) as week_label,
+        -- the first block that has a label; of two labels of one block the lower, so that every build decides the same
+        min_by(
+            week_label,
+            coalesce(step_no, 0) * 1000000.0 + block_no * 1000 + coalesce(try_cast(week_label as double), 0)
+        ) as week_label,
         min(status) as status,
         min_by(src_form, {{ source_order() }}) as src_form,
         min_by(src_row, {{ source_order() }}) as src_row,

@@ -26,18 +26,27 @@ filled as (
 ),
 
 -- several blocks may feed one column: the best word counts, with its comment
-mapped as (
+ranked as (
     select
         study_id,
         entity,
         column_name,
-        min_by(status, case status when 'complete' then 1 when 'partial' then 2 when 'impossible' then 3 else 4 end)
-            as status,
-        min_by(comment, case status when 'complete' then 1 when 'partial' then 2 when 'impossible' then 3 else 4 end)
-            as comment,
-        count(*) filter (where status in ('complete', 'partial')) as n_blocks
+        status,
+        comment,
+        count(case when status in ('complete', 'partial') then 1 end)
+            over (partition by study_id, entity, column_name) as n_blocks,
+        row_number() over (
+            partition by study_id, entity, column_name
+            order by
+                case status when 'complete' then 1 when 'partial' then 2 when 'impossible' then 3 else 4 end,
+                block
+        ) as place
     from {{ ref('mapping_status') }}
-    group by study_id, entity, column_name
+),
+
+mapped as (
+    select * from ranked
+    where place = 1
 )
 
 select

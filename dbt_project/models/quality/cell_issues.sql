@@ -7,7 +7,9 @@ select distinct
     column_name,
     raw_value,
     case
-        when rule = 'unparseable' and {{ to_double('raw_value') }} is not null then 'out_of_range'
-        else rule
+        when rule = 'invalid_code' then 'invalid_code'
+        when {{ to_double('raw_value') }} is null then 'unparseable'
+        when rule = 'not_whole' and {{ to_integer('raw_value') }} is null then 'not_whole'
+        else 'out_of_range'
     end as rule
 from {{ ref('int_cell_issues') }}

@@ -2,15 +2,21 @@
 
 with
 
+visits_alone as (
+    select * from {{ ref('chk_visits') }}
+    where failed_rules <> 0 and (failed_rules & {{ rule_bit('visits', 'key:conflict') }}) = 0
+),
+
 refused as (
     select
         'subjects' as entity, rows.study_id, rows.src_form, rows.src_row, rows.block, rows.slot_no,
         rows.subject_id, rows.subject_id as row_key, groups.failed_rules
     from {{ ref('chk_subjects') }} as groups
     inner join {{ ref('int_subjects') }} as rows
-        on groups.subject_id = rows.subject_id
-        or (groups.subject_id is null and rows.subject_id is null
-            and groups.src_row = rows.src_row and groups.src_form = rows.src_form)
+        -- a row without a person is a group by itself
+        on coalesce(groups.subject_id, concat(groups.src_form, ' ', groups.src_row))
+        = coalesce(rows.subject_id, concat(rows.src_form, ' ', rows.src_row))
+        and groups.study_id = rows.study_id
     where groups.failed_rules <> 0
 
     union all
@@ -26,8 +32,25 @@ refused as (
     select
         'visits', study_id, src_form, src_row, block, 0,
         subject_id, concat_ws(' ', subject_id, step_id, cast(day as {{ type_text() }}), contact), failed_rules
-    from {{ ref('chk_visits') }}
-    where failed_rules <> 0
+    from visits_alone
+
+    union all
+
+    -- a visit that three steps claim: every row that was merged into it
+    select
+        'visits', rows.study_id, rows.src_form, rows.src_row, rows.block, 0,
+        rows.subject_id,
+        concat_ws(' ', rows.subject_id, rows.step_id, cast(rows.day as {{ type_text() }}), rows.contact),
+        groups.failed_rules
+    from {{ ref('chk_visits') }} as groups
+    inner join {{ ref('int_visits') }} as rows
+        on groups.study_id = rows.study_id
+        and groups.subject_id = rows.subject_id
+        and groups.day = rows.day
+        and groups.contact = rows.contact
+    left join visits_alone as alone
+        on rows.study_id = alone.study_id and rows.block = alone.block and rows.src_row = alone.src_row
+    where (groups.failed_rules & {{ rule_bit('visits', 'key:conflict') }}) <> 0 and alone.src_row is null
 {% for entity, key in [
     ('scales', ['step_id', 'cast(checked.day as ' ~ type_text() ~ ')', 'instrument_id', 'rater']),
     ('treatments', ['cast(checked.start_day as ' ~ type_text() ~ ')', 'treatment_id', 'record_kind']),

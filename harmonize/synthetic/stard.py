@@ -1,0 +1,210 @@
+"""Synthetic STAR*D in the archive's own format. Nobody was measured for these data.
+
+The files come from one course per person (`stard_course`), written into forms (`stard_forms`) with the quirks that
+the real files are known for. What was drawn and stands in no form is given by `truth`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from harmonize.sources import Form, Study, study
+from harmonize.synthetic.faults import plant_faults
+from harmonize.synthetic.stard_course import truth
+from harmonize.synthetic.stard_forms import FORMS, Chunk
+from harmonize.synthetic.text_columns import plain, plain_column
+
+__all__ = ["Written", "forms", "iter_chunks", "plant_faults", "truth", "write", "write_parquet"]
+
+CHUNK = 100_000
+ROW_GROUP = 122_880
+HEADER_ROWS = 2
+SEX_SPELLING = {
+    "el01": "gender",
+    "dm01": "gender",
+    "phx01": "gender",
+    "qids01": "gender",
+    "ccv01": "gender",
+    "crs01": "sex",
+    "hrsd01": "sex",
+    "idsc01": "sex",
+    "ivra01": "sex",
+    "le01": "sex",
+}
+"""How a file calls the declared column `sex`: the archive uses both names (dossier section 3)."""
+
+PACKAGE_INFO = """\
+SYNTHETIC DATA. Written by a program; nobody was measured.
+
+Study: STAR*D (file format only)
+Persons enrolled: {n}
+Seed: {seed}
+Planted faults: {faults}
+"""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write` wrote: data rows per form, paths of all files by name, and the planted faults if there are any."""
+
+    rows: Mapping[str, int]
+    paths: Mapping[str, Path]
+    faults: pd.DataFrame | None = field(default=None, repr=False)
+
+
+@cache
+def _study() -> Study:
+    return study("stard")
+
+
+def iter_chunks(n: int, seed: int, chunk: int = CHUNK) -> Iterator[dict[str, pa.Table]]:
+    """The forms of `n` enrolled persons, `chunk` persons at a time; joined they are what `forms` gives.
+
+    For `n` 0 there is one chunk without rows.
+    """
+    if n < 0 or chunk < 1:
+        raise ValueError(f"n {n} must not be negative and chunk {chunk} must be positive")
+    rows = dict.fromkeys(FORMS, 0)
+    for first in range(0, max(n, 1), chunk):
+        made = Chunk(_study(), first, min(chunk, n - first), seed)
+        tables = {name: make(made, rows[name] + 1) for name, make in FORMS.items()}
+        for name, data in tables.items():
+            rows[name] += data.num_rows
+        yield tables
+
+
+def forms(n: int, seed: int) -> dict[str, pa.Table]:
+    """Raw forms of `n` enrolled persons: every value text, columns as declared, rows as delivered, blanks null.
+
+    Columns whose values repeat are dictionary-encoded. The same `n` and `seed` give the same tables; a smaller `n`
+    gives the first of the same persons.
+    """
+    chunks = list(iter_chunks(n, seed))
+    return {name: pa.concat_tables([tables[name] for tables in chunks]) for name in FORMS}
+
+
+def write(folder: Path, n: int, seed: int, *, faults: bool = False) -> Written:
+    """Write `<form>.txt` as the archive delivers them, and the files that it puts beside the data.
+
+    With `faults` everything is held in memory at once, otherwise one chunk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest: pd.DataFrame | None = None
+    chunks = iter_chunks(n, seed)
+    if faults:
+        planted, manifest = plant_faults(forms(n, seed), seed)
+        chunks = iter([planted])
+    paths = {f"{name}.txt": folder / f"{name}.txt" for name in FORMS}
+    rows = dict.fromkeys(FORMS, 0)
+    for name in FORMS:
+        paths[f"{name}.txt"].write_bytes(_header(_study().form(name)))
+    with ThreadPoolExecutor(2) as pool:
+        for tables in chunks:
+            list(pool.map(lambda item: _append_text(paths[f"{item[0]}.txt"], item[1]), tables.items()))
+            for name, data in tables.items():
+                rows[name] += data.num_rows
+    paths |= _write_package_files(folder, paths, rows, n, seed, faults)
+    return Written(rows=rows, paths=paths, faults=manifest)
+
+
+def write_parquet(folder: Path, n: int, seed: int) -> dict[str, int]:
+    """Write `<form>.parquet` as landing would have written the text files; gives rows per form."""
+    folder.mkdir(parents=True, exist_ok=True)
+    writers = {name: _Landed(folder / f"{name}.parquet", _study().form(name)) for name in FORMS}
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for tables in iter_chunks(n, seed):
+                list(pool.map(lambda item: writers[item[0]].add(item[1]), tables.items()))
+            list(pool.map(_Landed.finish, writers.values()))
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return {name: writer.rows for name, writer in writers.items()}
+
+
+class _Landed:
+    """A Parquet file in the layout of landed forms, written in whole row groups."""
+
+    def __init__(self, path: Path, form: Form) -> None:
+        self.rows = 0
+        self._file = f"{form.name}.txt"
+        self._waiting: list[pa.Table] = []
+        self._schema = pa.schema(
+            [("src_file", pa.string()), ("src_row", pa.int64()), *((name, pa.string()) for name in form.column_names)]
+        )
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def add(self, data: pa.Table) -> None:
+        """Take rows; write as many whole row groups as there are."""
+        self._waiting.append(data)
+        waiting = sum(part.num_rows for part in self._waiting)
+        if waiting >= ROW_GROUP:
+            self._write(pa.concat_tables(self._waiting), waiting // ROW_GROUP * ROW_GROUP)
+
+    def finish(self) -> None:
+        """Write the rest."""
+        if self._waiting:
+            rest = pa.concat_tables(self._waiting)
+            self._write(rest, rest.num_rows)
+
+    def close(self) -> None:
+        """Close the file, finished or not."""
+        self._writer.close()
+
+    def _write(self, data: pa.Table, count: int) -> None:
+        for start in range(0, count, ROW_GROUP):
+            part = data.slice(start, min(ROW_GROUP, count - start))
+            first = self.rows + HEADER_ROWS + 1
+            columns = [pa.repeat(self._file, part.num_rows), pa.array(np.arange(first, first + part.num_rows))]
+            columns += [plain_column(part.column(name)) for name in self._schema.names[2:]]
+            self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=ROW_GROUP)
+            self.rows += part.num_rows
+        self._waiting = [data.slice(count)] if count < data.num_rows else []
+
+
+def _header(form: Form) -> bytes:
+    """Names and descriptions, the two header rows of the archive."""
+    names = [SEX_SPELLING[form.name] if name == "sex" else name for name in form.column_names]
+    descriptions = [column.description for column in form.columns]
+    lines = ["\t".join('"' + text.replace('"', '""') + '"' for text in row) for row in (names, descriptions)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _append_text(path: Path, data: pa.Table) -> None:
+    """Append rows with every field in quotes, blanks too."""
+    options = pacsv.WriteOptions(include_header=False, delimiter="\t", quoting_style="all_valid")
+    with path.open("ab") as file:
+        for start in range(0, data.num_rows, ROW_GROUP):
+            part = plain(data.slice(start, ROW_GROUP))
+            filled = pa.table({name: pc.fill_null(part.column(name), "") for name in part.column_names})
+            pacsv.write_csv(filled, file, options)
+
+
+def _write_package_files(
+    folder: Path, data: Mapping[str, Path], rows: Mapping[str, int], n: int, seed: int, faults: bool
+) -> dict[str, Path]:
+    paths = {name: folder / name for name in ("package_info.txt", "datastructure_manifest.txt", "md5_values.txt")}
+    paths["package_info.txt"].write_text(
+        PACKAGE_INFO.format(n=n, seed=seed, faults="yes" if faults else "no"), encoding="utf-8"
+    )
+    paths["datastructure_manifest.txt"].write_text(
+        "".join(f'"{name}"\t"{count}"\n' for name, count in {"structure": "rows", **rows}.items()), encoding="utf-8"
+    )
+    sums = []
+    for name, path in data.items():
+        with path.open("rb") as file:
+            sums.append(f'"{name}"\t"{hashlib.file_digest(file, "md5").hexdigest()}"\n')
+    paths["md5_values.txt"].write_text("".join(sums), encoding="utf-8")
+    return paths
