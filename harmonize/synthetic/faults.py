@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harmonize.synthetic.stard_course import subject_keys
-from harmonize.synthetic.stard_forms import HRSD
+from harmonize.synthetic.stard_rater import HRSD
 from harmonize.synthetic.text_columns import Column, plain, plain_column
 
 FIRST_ROW = 3
@@ -112,7 +112,7 @@ class _Planter:
         if form not in self._frames:
             columns = [c for c in _NEEDED[form] if c in self.forms[form].column_names]
             frame = pd.DataFrame({c: self.forms[form].column(c).cast(pa.string()).to_pandas() for c in columns})
-            frame["person"] = self.persons.get_indexer(frame["subjectkey"])
+            frame["person"] = self.persons.get_indexer(pd.Index(frame["subjectkey"]))
             self._frames[form] = frame
         return self._frames[form]
 
@@ -207,9 +207,7 @@ def _applied(
     copies = plain(data.take([row for row, _ in appended])).to_pylist()
     for copy, (_, changes) in zip(copies, appended, strict=True):
         copy.update(changes)
-    columns = [
-        _encoded(pa.array([copy[f.name] for copy in copies], type=pa.string()), f.type) for f in data.schema
-    ]
+    columns = [_encoded(pa.array([copy[f.name] for copy in copies], type=pa.string()), f.type) for f in data.schema]
     return pa.concat_tables([changed, pa.table(columns, schema=data.schema)])
 
 

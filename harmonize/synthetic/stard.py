@@ -1,7 +1,7 @@
 """Synthetic STAR*D in the archive's own format. Nobody was measured for these data.
 
-The files come from one course per person (`stard_course`), written into forms (`stard_forms`) with the quirks that
-the real files are known for. What was drawn and stands in no form is given by `truth`.
+The files come from one course per person (`stard_course`), written into forms with the quirks that the real files are
+known for (`stard_forms` lists where each is made). What was drawn and stands in no form is given by `truth`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 
 from harmonize.sources import Form, Study, study
 from harmonize.synthetic.faults import plant_faults
+from harmonize.synthetic.stard_chunk import Chunk
 from harmonize.synthetic.stard_course import truth
-from harmonize.synthetic.stard_forms import FORMS, Chunk
+from harmonize.synthetic.stard_forms import FORMS
 from harmonize.synthetic.text_columns import plain, plain_column
 
 __all__ = ["Written", "forms", "iter_chunks", "plant_faults", "truth", "write", "write_parquet"]

@@ -213,8 +213,10 @@ def _assign(c: Course, level: int, draws: Draws, p: Population) -> None:
         before = np.where(c.entered[:, L2A], c.arm[:, L2A], c.arm[:, L2])
         base = np.array([_base_drug(a) for a in ARM_NAMES])[before]
         kept = _positions(("CIT", "BUP", "SER", "VEN"))
-        added = {2: _positions(("CIT+LI", "BUP+LI", "SER+LI", "VEN+LI")),
-                 3: _positions(("CIT+THY", "BUP+THY", "SER+THY", "VEN+THY"))}
+        added = {
+            2: _positions(("CIT+LI", "BUP+LI", "SER+LI", "VEN+LI")),
+            3: _positions(("CIT+THY", "BUP+THY", "SER+THY", "VEN+THY")),
+        }
         # After cognitive therapy alone there is no drug to add to.
         pick = np.where((base < 0) & (pick >= 2), pick - 2, pick)
         arm = _positions(("MIRT", "NTP"))[np.minimum(pick, 1)]

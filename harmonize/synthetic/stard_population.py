@@ -1,8 +1,9 @@
 """Figures the synthetic STAR*D persons are drawn from.
 
-Each figure names its source: `read` and `derived` figures stand in the study dossier under the section given;
-`memory` figures stand there too, but nobody has checked them: they are placeholders, not calibration targets;
-`assumption` figures are ours. A documented population model will take the place of this block.
+Each figure names its source. `read` and `derived` figures stand in the study dossier under the section given; `memory`
+figures stand there too, but nobody has checked them: they are placeholders, not calibration targets; `assumption`
+figures are ours; `choice` figures are what was asked of this writer where nothing was found. A documented population
+model will take the place of this block.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Population:
     level3: tuple[float, float] = (109 / 377, 0.35)  # moves on: section 7, read; lost: assumption
     level4: tuple[float, float] = (0.35, 0.30)  # leaves without benefit, lost: assumption
     intolerant_of_movers: float = 0.40  # assumption
-    well_to_follow_up: float = 0.40  # brief of this module; real share not found
+    well_to_follow_up: float = 0.40  # choice of this module; real share not found
     missed_visit: float = 0.12  # assumption, between entry and exit
     jitter_sd: float = 2.5  # days; limits ± 6: section 9, memory
     jitter_max: int = 6
@@ -147,20 +148,20 @@ class Population:
     qids_ivr_call: float = 0.85  # per clinic visit; about 21 qids01 rows per person (section 4, read)
     qids_ivr_same_day: float = 0.70  # assumption
     qids_blank_week: float = 0.19  # of clinic rows: 46 % of all rows (section 4, read)
-    qids_blank_version: float = 0.003  # brief; 'blank occurs' (columns, read)
+    qids_blank_version: float = 0.0037  # off boundaries, 0.3 % of all; choice; 'blank occurs' (columns, read)
     qids_unknown_item: float = 0.003  # 999 (columns, read); share: assumption
     qids_blank_entry_total: float = 0.02  # at day 0 (columns, read); share: assumption
-    qids_off_by_one: float = 0.01  # brief
+    qids_off_by_one: float = 0.01  # choice
     qids_both_sides: float = 0.10  # 'usually only one side is filled' (columns, read); share: assumption
-    ccv_zero_dose: float = 0.01  # brief; codes: section 3, read
-    ccv_unknown_dose: float = 0.01  # brief
-    ccv_no_dose: float = 0.005  # brief
+    ccv_zero_dose: float = 0.01  # choice; codes: section 3, read
+    ccv_unknown_dose: float = 0.01  # choice
+    ccv_no_dose: float = 0.005  # choice
     ccv_code_for_total: float = 0.02  # -3, -4, -5 in qscur_r (section 3, read); share: assumption
     ivra_call: float = 0.50  # assumption: of QIDS calls that have an ivra01 row
-    dm_second_row: float = 0.05  # brief
+    dm_second_row: float = 0.05  # choice
     dm_refused: float = 0.02  # -7 (section 3, read); share: assumption
     dm_income_row: float = 0.97  # assumption
-    phx_second_row: float = 0.01  # brief
+    phx_second_row: float = 0.01  # choice
     phx_unknown: float = 0.06  # 281 of 1,439 episodes missing (section 6.13, read) over three codes and blanks
     crs_empty_row: float = 0.08  # assumption
     education_mean: float = 13.6  # section 8, read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from harmonize.sources import Form
 from harmonize.synthetic.draws import Floats, Ints
 
-Column = pa.Array | pa.ChunkedArray
+Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 
 def words(codes: Ints, vocabulary: Sequence[str]) -> pa.DictionaryArray:
@@ -24,7 +25,7 @@ def words(codes: Ints, vocabulary: Sequence[str]) -> pa.DictionaryArray:
 def numbers(values: Ints, low: int, high: int, blank: NDArray[np.bool_] | None = None) -> pa.DictionaryArray:
     """Whole numbers between `low` and `high`, as text."""
     codes = np.asarray(values) - low
-    if codes.size and not (0 <= codes.min() and codes.max() <= high - low):
+    if codes.size and not (codes.min() >= 0 and codes.max() <= high - low):
         raise ValueError(f"{values.min()} to {values.max()} is not within {low} to {high}")
     if blank is not None:
         codes = np.where(blank, -1, codes)
@@ -63,7 +64,9 @@ def plain_column(column: Column) -> pa.Array:
     return text
 
 
-def deal(total: Ints, highest: Sequence[int], reluctance: Sequence[float], keys: NDArray[np.float32]) -> NDArray[np.int8]:
+def deal(
+    total: Ints, highest: Sequence[int], reluctance: Sequence[float], keys: NDArray[np.float32]
+) -> NDArray[np.int8]:
     """Items that add up to `total`: each of the points a scale has is dealt at random.
 
     `highest` is the highest score of each item, `reluctance` above 1 makes an item score less; `keys` holds one random
@@ -85,7 +88,7 @@ def rounded(values: Floats, low: int, high: int) -> NDArray[np.int64]:
 
 def _encoded(codes: Ints, vocabulary: pa.Array) -> pa.DictionaryArray:
     width = np.int8 if len(vocabulary) <= 127 else np.int16
-    small = codes.astype(width)
+    small: Ints = codes.astype(width)
     return pa.DictionaryArray.from_arrays(pa.array(small, mask=small < 0), vocabulary)
 
 

@@ -96,6 +96,12 @@ def query(warehouse: Warehouse, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
+def query_elsewhere(warehouse: Warehouse, sql: str) -> None:
+    """Run a query on the published file in a process of its own. Raises CalledProcessError."""
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchall()"
+    subprocess.run([sys.executable, "-c", code, str(warehouse.database), sql], check=True, capture_output=True)
+
+
 def content_hashes(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
     """Rows and an order-free fingerprint of every published table."""
     with published(warehouse) as connection:

@@ -1,4 +1,4 @@
-{{ config(database='trd', schema='quality', materialized='table') }}
+{{ config(database='trd', schema='quality', materialized='table', persist_docs={'relation': true, 'columns': true}) }}
 
 -- Persons for whom subjectkey and src_subject_id do not name the same person in every form.
 

@@ -1,4 +1,4 @@
-{{ config(database='trd', schema='quality', materialized='table') }}
+{{ config(database='trd', schema='quality', materialized='table', persist_docs={'relation': true, 'columns': true}) }}
 
 -- Doses recorded as 0: missing, or the drug was stopped; the file does not say which.
 

@@ -1,0 +1,205 @@
+"""Publish by rename (decision 10): the published file changes only after a full green run; readers never notice."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from harmonize.landing import land
+from harmonize.paths import DBT_PROJECT, Warehouse
+from harmonize.sources import study
+from harmonize.synthetic import stard
+from tests.dbt_project import kit
+
+
+def land_persons(warehouse: Warehouse, n: int) -> None:
+    folder = warehouse.root / f"delivered_{n}"
+    stard.write(folder, n, seed=3)
+    land(study("stard"), folder, warehouse, synthetic=True)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A published warehouse of 40 persons, with a delivery of 50 landed since."""
+    warehouse = Warehouse(Path(tmp_path_factory.mktemp("publish")))
+    land_persons(warehouse, 40)
+    kit.build(warehouse)
+    land_persons(warehouse, 50)
+    return warehouse
+
+
+def digest(warehouse: Warehouse) -> str:
+    return hashlib.sha256(warehouse.database.read_bytes()).hexdigest()
+
+
+@contextmanager
+def reading(warehouse: Warehouse) -> Iterator[list[object]]:
+    """Readers at work: one keeps its file open, one opens it anew each time. Yields what went wrong."""
+    errors: list[object] = []
+    done = threading.Event()
+    kept = duckdb.connect(str(warehouse.database), read_only=True)
+    before = kept.execute("select count(*), sum(score_used) from cdm.scales").fetchone()
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                now = kept.execute("select count(*), sum(score_used) from cdm.scales").fetchone()
+                if now != before:
+                    errors.append((before, now))
+                # a process of its own: within one process DuckDB gives an open database again
+                kit.query_elsewhere(warehouse, "select count(*) from cdm.subjects")
+            except Exception as error:
+                errors.append(error)
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield errors
+    finally:
+        done.set()
+        thread.join()
+        kept.close()
+
+
+def kill_at_random(warehouse: Warehouse, times: int, seed: int) -> int:
+    """Start builds and kill them at random moments; the number that were killed before they had published."""
+    rng = random.Random(seed)
+    killed = 0
+    for _ in range(times):
+        before = digest(warehouse)
+        process = subprocess.Popen(
+            kit.command(warehouse, "build"),
+            cwd=DBT_PROJECT,
+            env=kit.environment(warehouse),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=rng.uniform(0.5, 9.0))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        if digest(warehouse) == before:
+            killed += 1
+        else:
+            # the kill came after the rename, or the build was done: then it must be a whole new file
+            assert kit.query(warehouse, "select count(*) from cdm.subjects") == [(50,)]
+    return killed
+
+
+def test_a_killed_build_leaves_the_published_file(house: Warehouse) -> None:
+    before = digest(house)
+    with reading(house) as errors:
+        assert kill_at_random(house, times=3, seed=1) == 3 or digest(house) != before
+    assert errors == []
+    if digest(house) == before:
+        assert kit.query(house, "select count(*) from cdm.subjects") == [(40,)]
+
+
+@pytest.mark.slow
+def test_200_kills(house: Warehouse) -> None:
+    """The long version, `make torture`."""
+    with reading(house) as errors:
+        assert kill_at_random(house, times=200, seed=2) >= 100
+    assert errors == []
+
+
+def test_a_partial_build_is_not_published(house: Warehouse) -> None:
+    before = digest(house)
+    result = kit.dbt(house, "build", "-s", "outcomes")
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert "Not published" in result.stdout
+    assert digest(house) == before
+
+
+@pytest.mark.parametrize("command", [("run",), ("build", "--empty"), ("build", "--exclude", "assert_form_rows_add_up")])
+def test_nothing_but_a_full_build_is_published(house: Warehouse, command: tuple[str, ...]) -> None:
+    before = digest(house)
+    kit.dbt(house, *command)
+    assert digest(house) == before
+
+
+def test_a_failing_test_keeps_the_old_file(house: Warehouse, tmp_path: Path) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    (project / "tests" / "assert_never.sql").write_text("select 1 as one\n")
+    before = digest(house)
+    result = subprocess.run(
+        kit.command(house, "build"),
+        cwd=project,
+        env=kit.environment(house),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "Not published" in result.stdout
+    assert digest(house) == before
+
+
+def test_a_second_build_at_the_same_time_is_refused(house: Warehouse) -> None:
+    before = digest(house)
+    first = subprocess.Popen(
+        kit.command(house, "build"),
+        cwd=DBT_PROJECT,
+        env=kit.environment(house),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert first.stdout is not None
+    for line in first.stdout:
+        if "Concurrency" in line:
+            break
+    second = kit.dbt(house, "build")
+    assert second.returncode != 0
+    assert "another build is working" in second.stdout
+    assert digest(house) == before
+    first.kill()
+    first.wait()
+    first.stdout.close()
+
+
+def test_a_green_build_is_published_while_others_read(house: Warehouse) -> None:
+    """Runs last: the 50 persons landed since stand in the new file, the open reader kept the old one."""
+    with reading(house) as errors:
+        kit.build(house)
+    assert errors == []
+    assert kit.query(house, "select count(*) from cdm.subjects") == [(50,)]
+
+
+def test_the_published_file_answers_under_any_alias(house: Warehouse, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere.duckdb"
+    shutil.copy(house.database, copy)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{copy}' as other (read_only)")
+        views = connection.execute("select schema_name, view_name from duckdb_views() where database_name = 'other' and not internal").fetchall()
+        assert views
+        for schema, view in views:
+            assert connection.execute(f"select count(*) from other.{schema}.{view}").fetchone()
+
+
+def test_every_published_table_and_column_is_described(house: Warehouse) -> None:
+    bare = kit.query(
+        house,
+        """
+        select schema_name || '.' || table_name from duckdb_tables() where not internal and comment is null
+        union all
+        select schema_name || '.' || view_name from duckdb_views() where not internal and comment is null
+        union all
+        select schema_name || '.' || table_name || '.' || column_name
+        from duckdb_columns() where not internal and comment is null
+        """,
+    )
+    assert bare == []
