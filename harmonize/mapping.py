@@ -119,23 +119,27 @@ def read_mapping(study: Study, folder: Path = MAPPINGS) -> tuple[Block, ...]:
             raise MappingError(
                 rows_file.name, line, f"verb none with status {row['status']}", "Use impossible or not_collected"
             )
-        block = targets.setdefault(row["block"], {})
+        mine = targets.setdefault(row["block"], {})
         lines.setdefault(row["block"], line)
-        if row["target"] in block:
+        if row["target"] in mine:
             raise MappingError(rows_file.name, line, f"{row['target']} is mapped twice", "Remove one of the rows")
-        block[row["target"]] = Target(
+        mine[row["target"]] = Target(
             row["target"], row["verb"], row["args"], row["status"], row["comment"], row["reference"], line
         )
 
-    blocks = []
+    blocks: list[Block] = []
     for number, (line, row) in enumerate(_rows(blocks_file, BLOCK_HEADER), start=1):
         where = (blocks_file.name, line)
+        if row["block"] in (b.name for b in blocks):
+            raise MappingError(*where, f"block {row['block']} is there twice", "Give one of the two another name")
         if row["entity"] not in ENTITIES:
             raise MappingError(*where, f"unknown table {row['entity']!r}", f"Use one of {', '.join(ENTITIES)}")
         try:
             form = study.form(row["form"])
         except KeyError as error:
-            raise MappingError(*where, str(error.args[0]), "Correct the form or declare it in the sources YAML") from None
+            raise MappingError(
+                *where, str(error.args[0]), "Correct the form or declare it in the sources YAML"
+            ) from None
         if row["duplicates"] not in DUPLICATES:
             raise MappingError(*where, f"unknown policy {row['duplicates']!r}", f"Use one of {', '.join(DUPLICATES)}")
         if (row["entity"] in MERGED_ENTITIES) != (row["duplicates"] == "merge"):
@@ -157,7 +161,7 @@ def read_mapping(study: Study, folder: Path = MAPPINGS) -> tuple[Block, ...]:
             targets=targets.pop(row["block"], {}),
             line=line,
         )
-        _check_targets(block, rows_file.name)
+        _check_targets(block, rows_file.name, blocks_file.name)
         blocks.append(block)
     for orphan in targets:
         raise MappingError(
@@ -175,7 +179,9 @@ def _rows(path: Path, header: list[str]) -> Iterator[tuple[int, dict[str, str]]]
             raise MappingError(path.name, 1, f"columns are {reader.fieldnames}", f"They must be {', '.join(header)}")
         for row in reader:
             if None in row or None in row.values():
-                raise MappingError(path.name, reader.line_num, "wrong number of fields", "Quote fields that hold commas")
+                raise MappingError(
+                    path.name, reader.line_num, "wrong number of fields", "Quote fields that hold commas"
+                )
             yield reader.line_num, {k: v.strip() for k, v in row.items()}
 
 
@@ -197,12 +203,15 @@ def _slots(text: str, form: Form, file: str, line: int) -> Iterator[Slot]:
         yield Slot(name.strip(), found)
 
 
-def _check_targets(block: Block, file: str) -> None:
+def _check_targets(block: Block, file: str, blocks_file: str) -> None:
     wanted = [t for t in block.entity.mapped_columns if t != "subject_id"]
     for name in wanted:
         if name not in block.targets:
+            where = (file, max(t.line for t in block.targets.values())) if block.targets else (blocks_file, block.line)
             raise MappingError(
-                file, block.line, f"block {block.name} has no row for {name}", "Add one; verb none says why there is no value"
+                *where,
+                f"block {block.name} has no row for {name}",
+                f"Add one to {file}; verb none says why there is no value",
             )
     for name, target in block.targets.items():
         if name not in wanted:

@@ -19,8 +19,8 @@ from harmonize.reference import item_rows, seed_rows
 
 
 def scored_instruments() -> list[str]:
-    """Instruments all of whose items stand in the item seed, so that a total can be computed."""
-    listed = Counter(r["scale_id"] for r in seed_rows("ref_scale_items"))
+    """Instruments all of whose scored items stand in the item seed, so that a total can be computed."""
+    listed = Counter(r["scale_id"] for r in seed_rows("ref_scale_items") if r["scored_in_total"] != "0")
     return [r["scale_id"] for r in seed_rows("ref_scales") if listed[r["scale_id"]] == int(r["n_items"])]
 
 
@@ -50,7 +50,8 @@ def total_expression(instrument: str) -> str:
         present = " + ".join(f"case when {t} is null then 0 else 1 end" for t in terms)
         known = " + ".join(f"coalesce({t}, 0)" for t in terms)
         n, most = len(terms), int(scale["max_missing_items"] or 0)
-        return f"case when {present} >= {n - most} then ({known}) * {n}.0 / ({present}) end"
+        # Items are 32-bit numbers: exact for their sum, not for a mean.
+        return f"case when {present} >= {n - most} then cast({known} as double) * {n}.0 / ({present}) end"
     return " + ".join(terms)
 
 
@@ -59,12 +60,20 @@ def prorates(instrument: str) -> bool:
     return any(r["scale_id"] == instrument and r["missing_rule"] == "prorate_mean" for r in seed_rows("ref_scales"))
 
 
+def _incomplete(instrument: str) -> str:
+    scored = [r["item_no"] for r in item_rows(instrument) if r["scored_in_total"] != "0"]
+    return " or ".join(f"{{{{ item({n}) }}}} is null" for n in scored)
+
+
 def scoring_macro() -> str:
-    """The macros `item_total()` and `item_total_prorated()` over instrument_id and items."""
+    """The macros `item_total()` and `item_total_prorated()` over instrument_id and items.
+
+    An item that does not count (PHQ9's difficulty question) makes no total prorated, so the items are looked at
+    one by one.
+    """
     instruments = scored_instruments()
     arms = "\n".join(f"        when '{i}' then {total_expression(i)}" for i in instruments)
-    counts = [(i, sum(r["scored_in_total"] in ("1", "max_of_pair") for r in item_rows(i))) for i in instruments]
-    short = " ".join(f"when '{i}' then n_items < {n}" for i, n in counts if prorates(i)) or "when '' then false"
+    short = " ".join(f"when '{i}' then {_incomplete(i)}" for i in instruments if prorates(i)) or "when '' then false"
     return f"""
 {{% macro item_total() -%}}
     cast(case instrument_id

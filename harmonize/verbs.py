@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 
 from harmonize.mapping import Block, MappingError, Slot, Target
 from harmonize.paths import MAPPINGS, MISSING_REASONS
-from harmonize.reference import instrument_range, item_ranges, seed_columns
+from harmonize.reference import instrument_range, item_ranges, seed_columns, seed_rows
 from schemas import checks
 from schemas.sql import SQL_TYPES, literal
+
+_LITERALS = {"integer": r"-?\d+", "double": r"-?\d+(\.\d+)?", "boolean": "true|false", "items": r"(?!)"}
+"""How a value of each type is written in a mapping document."""
 
 
 @dataclass
@@ -60,7 +63,24 @@ class _Context:
         """The staged columns an argument stands for: one, or one per slot."""
         if "{" not in argument:
             return (self._known(argument),)
-        return tuple(self._known(_fill(argument, slot)) for slot in self.block.slots)
+        return tuple(self._known(self.fill(argument, slot)) for slot in self.need_slots(argument))
+
+    def need_slots(self, argument: str) -> tuple[Slot, ...]:
+        """The slots of the block, for an argument that stands for each of them."""
+        if not self.block.slots:
+            raise self.error(f"{argument!r} stands for a slot, and block {self.block.name} has none", "Fill in unpivot")
+        return self.block.slots
+
+    def fill(self, argument: str, slot: Slot) -> str:
+        """`argument` for one slot."""
+        filled = argument.replace("{slot}", slot.name)
+        for i, part in enumerate(slot.name.split("."), start=1):
+            filled = filled.replace(f"{{slot.{i}}}", part)
+        for i, column in enumerate(slot.columns, start=1):
+            filled = filled.replace(f"{{{i}}}", column)
+        if "{" in filled:
+            raise self.error(f"slot {slot.name} has no part for {argument!r}", "Correct the argument or unpivot")
+        return filled
 
     def _known(self, column: str) -> str:
         if column not in self.block.form.column_names:
@@ -88,9 +108,11 @@ class _Context:
 
     def check_missing_codes(self, argument: str, valid: tuple[float, float] | None) -> None:
         """No missing code may lie inside the valid range of its variable."""
-        for column in self.columns(argument):
+        columns = self.columns(argument)
+        by_slot = self.variable_ranges() if "{" in argument else ()
+        for column, of_variable in zip(columns, by_slot or [None] * len(columns), strict=True):
             declared = self.block.form.column(column)
-            low_high = declared.valid or valid
+            low_high = declared.valid or of_variable or valid
             if low_high is None:
                 continue
             low, high = low_high
@@ -107,6 +129,14 @@ class _Context:
                         "a narrower range in the sources YAML",
                     )
 
+    def typed(self, value: str) -> str:
+        """A value of the mapping document as a literal of the target's type."""
+        if self.type == "text":
+            return literal(value)
+        if not re.fullmatch(_LITERALS[self.type], value):
+            raise self.error(f"{value!r} is not a value of type {self.type}", "Write a number, true or false")
+        return value
+
     def valid_range(self) -> tuple[float, float] | None:
         """The range the common model gives the target: its own check, or its instrument's."""
         if self.target.name == "score":
@@ -120,25 +150,33 @@ class _Context:
                 return check.statistics["min_value"], check.statistics["max_value"]
         return None
 
-    def number(self, argument: str) -> str:
+    def variable_ranges(self) -> tuple[tuple[float, float] | None, ...]:
+        """For value_num, the range that reference.variables gives the variable of each slot."""
+        if self.target.name != "value_num":
+            return ()
+        named = self.block.targets["variable_id"].args
+        return tuple(_variable_range(self.fill(named, slot)) for slot in self.block.slots)
+
+    def number(self, argument: str, type_: str | None = None) -> str:
         """The column's value in the target's type, null where the text is none or lies outside the declared range."""
-        value = _cast(self.text(argument), self.type)
+        value = _cast(self.text(argument), type_ or self.type)
         valid = {self.block.form.column(c).valid for c in self.columns(argument)}
         if valid == {None}:
             return value
         if len(valid) > 1:
-            raise self.error("the columns of one argument have different ranges", "Give them one range or split the block")
+            raise self.error(
+                "the columns of one argument have different ranges", "Give them one range or split the block"
+            )
         ((low, high),) = valid  # type: ignore[misc]
         return f"case when {value} between {low:g} and {high:g} then {value} end"
 
 
-def _fill(argument: str, slot: Slot) -> str:
-    filled = argument.replace("{slot}", slot.name)
-    for i, part in enumerate(slot.name.split("."), start=1):
-        filled = filled.replace("{slot.%d}" % i, part)
-    for i, column in enumerate(slot.columns, start=1):
-        filled = filled.replace("{%d}" % i, column)
-    return filled
+def _variable_range(variable: str) -> tuple[float, float] | None:
+    """Smallest and largest value of a numeric variable; None for one that has no range."""
+    for row in seed_rows("variables"):
+        if row["variable_id"] == variable and row["value_min"] and row["value_max"]:
+            return float(row["value_min"]), float(row["value_max"])
+    return None
 
 
 def _case(values: list[str]) -> str:
@@ -174,13 +212,11 @@ def _const(context: _Context) -> Expression:
     context.need(1)
     (value,) = context.parts
     if "{" in value:
-        value = _case([literal(_fill(value, s)) for s in context.block.slots])
+        value = _case([literal(context.fill(value, s)) for s in context.need_slots(value)])
         return Expression(f"v_{context.target.name}", {f"v_{context.target.name}": value})
     if context.type == "text":
         return Expression(f"cast({literal(value)} as {{{{ type_text() }}}})")
-    if not re.fullmatch(r"-?\d+(\.\d+)?|true|false", value):
-        raise context.error(f"{value!r} is not a {context.type}", "Write a number, true or false")
-    return Expression(f"cast({value} as {SQL_TYPES[context.type]})")
+    return Expression(f"cast({context.typed(value)} as {SQL_TYPES[context.type]})")
 
 
 def _codes(context: _Context, column: str, inline: Mapping[str, str]) -> Mapping[str, str]:
@@ -192,7 +228,8 @@ def _codes(context: _Context, column: str, inline: Mapping[str, str]) -> Mapping
 
 def _recode(context: _Context) -> Expression:
     source, *pairs = context.parts or [""]
-    inline, for_reason = {}, {}
+    inline: dict[str, str] = {}
+    for_reason: dict[str, str] = {}
     for pair in pairs:
         code, equals, value = pair.partition("=")
         if not equals:
@@ -204,10 +241,16 @@ def _recode(context: _Context) -> Expression:
     used = {v[1:] for v in inline.values() if v.startswith("!")} | set(for_reason)
     if bad := used - set(MISSING_REASONS):
         raise context.error(f"unknown missing reason {', '.join(sorted(bad))}", f"Use {', '.join(MISSING_REASONS)}")
+    for column in context.columns(source):
+        if both := inline.keys() & context.block.form.column(column).missing.keys():
+            raise context.error(
+                f"{', '.join(sorted(both))} of {column} is both a missing code and a value",
+                "The sources YAML already makes it missing: remove one, or write ?reason=value",
+            )
 
     def value_of(column: str) -> str:
         arms = " ".join(
-            f"when {literal(c)} then {'null' if v.startswith('!') else _typed(v, context.type)}"
+            f"when {literal(c)} then {'null' if v.startswith('!') else context.typed(v)}"
             for c, v in _codes(context, column, inline).items()
         )
         return f"case {column} {arms} end"
@@ -224,7 +267,7 @@ def _recode(context: _Context) -> Expression:
     parsed = {t: context.text(source), v: context.by_slot(source, value_of), m: context.by_slot(source, reason_of)}
     value = v
     if for_reason:
-        arms = " ".join(f"when {literal(r)} then {_typed(x, context.type)}" for r, x in for_reason.items())
+        arms = " ".join(f"when {literal(r)} then {context.typed(x)}" for r, x in for_reason.items())
         value = f"case when {t} is not null then {v} else case {m} {arms} end end"
     issue = f"{t} is not null and {v} is null"
     if any(x.startswith("!") for x in inline.values()):
@@ -232,23 +275,23 @@ def _recode(context: _Context) -> Expression:
     return Expression(value, parsed, missing=m, issues=[(context.columns(source), issue)])
 
 
-def _typed(value: str, type_: str) -> str:
-    return literal(value) if type_ == "text" else value
-
-
 def _lookup(context: _Context) -> Expression:
     context.need(3)
     source, key, value = context.parts
     seed, dot, key_column = key.partition(".")
     if not dot or not {key_column, value} <= set(seed_columns(seed)):
-        raise context.error(f"{key} or {value} is not a column of a seed", "Write column; seed.key_column; value_column")
+        raise context.error(
+            f"{key} or {value} is not a column of a seed", "Write column; seed.key_column; value_column"
+        )
     t, m, k = context.name("t"), context.name("m"), context.name("k")
     parsed = {t: context.text(source), m: context.why(source), k: f"lower({context.text(source)})"}
     alias = context.name("l")
     found = f"{alias}.{value}"
-    issues = [(context.columns(source), f"{t} is not null and {found} is null")] if not context.target.name.endswith(
-        "_unit"
-    ) else []
+    issues = (
+        [(context.columns(source), f"{t} is not null and {found} is null")]
+        if not context.target.name.endswith("_unit")
+        else []
+    )
     return Expression(found, parsed, joins={alias: (seed, key_column, k)}, missing=m, issues=issues)
 
 
@@ -256,7 +299,7 @@ def _first_of(context: _Context) -> Expression:
     if len(context.parts) < 2:
         raise context.error("first_of needs two columns or more", "Write column; column")
     m = context.name("m")
-    parsed, issues, values = {m: context.why(context.parts[0])}, [], []
+    parsed, issues, values = {}, [], []
     for i, source in enumerate(context.parts, start=1):
         context.check_missing_codes(source, context.valid_range())
         t, v = context.name("t", i), context.name("v", i)
@@ -264,6 +307,9 @@ def _first_of(context: _Context) -> Expression:
         values.append(v)
         if context.type != "text":
             issues.append((context.columns(source), f"{t} is not null and {v} is null"))
+    # Text that cannot be used in any of the columns is why there is no value; else the first column says why.
+    filled = " and ".join(f"{context.text(source)} is null" for source in context.parts)
+    parsed[m] = f"case when {filled} then {context.why(context.parts[0])} end"
     return Expression(f"coalesce({', '.join(values)})", parsed, missing=m, issues=issues)
 
 
@@ -277,12 +323,12 @@ def _linear(context: _Context) -> Expression:
     scaled = f"{{x}} * {numerator}.0" if "." not in numerator else f"{{x}} * {numerator}"
     scaled += f" / {denominator}.0" if denominator else ""
     t, v, m = context.name("t"), context.name("v"), context.name("m")
-    number = _cast(context.text(source), "double")
+    number = context.number(source, "double")
     value = scaled.replace("{x}", number) + f" + {offset}"
     if digits:
         value = f"round({value}, {digits[0]})"
     if context.type == "integer":
-        value = f"cast(round({value}) as bigint)"
+        value = f"try_cast(round({value}) as bigint)"
     parsed = {t: context.text(source), v: value, m: context.why(source)}
     return Expression(v, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {v} is null")])
 
@@ -297,11 +343,17 @@ def _days_between(context: _Context) -> Expression:
         v: f"{{{{ days_between('{context.text(start)}', '{context.text(end)}', '{pattern}') }}}}",
         context.name("m"): f"coalesce({context.why(start)}, {context.why(end)})",
     }
-    bad = f"{context.name('t', 1)} is not null and {context.name('t', 2)} is not null and {v} is null"
-    return Expression(v, parsed, missing=context.name("m"), issues=[(context.columns(end), bad)])
+    issues = []
+    for i, column in enumerate((start, end), start=1):
+        text, same = context.text(column), context.name("d", i)
+        parsed[same] = f"{{{{ days_between('{text}', '{text}', '{pattern}') }}}}"  # null for text that is no date
+        issues.append((context.columns(column), f"{context.name('t', i)} is not null and {same} is null"))
+    return Expression(v, parsed, missing=context.name("m"), issues=issues)
 
 
 def _flag(context: _Context) -> Expression:
+    if context.type != "boolean":
+        raise context.error(f"{context.target.name} is no true or false", "Use recode")
     if len(context.parts) < 2:
         raise context.error("flag needs a column and the codes that raise it", "Write column; code; code")
     source, *codes = context.parts
@@ -314,20 +366,27 @@ def _flag(context: _Context) -> Expression:
 def _parse(context: _Context) -> Expression:
     context.need(3)
     source, pattern, group = context.parts
-    t, v, m = context.name("t"), context.name("v"), context.name("m")
-    found = context.by_slot(source, lambda c: f"{{{{ extract_group('{c}', '{pattern}', {group}) }}}}")
+    t, m = context.name("t"), context.name("m")
+    # Once more escaped for SQL, then for the template, which would take \b for a backspace.
+    escaped = pattern.replace("'", "''").replace("\\", "\\\\").replace("'", "\\'")
+    found = context.by_slot(source, lambda c: f"{{{{ extract_group('{c}', '{escaped}', {group}) }}}}")
     parsed = {t: context.text(source), m: context.why(source), context.name("x"): found}
     value = context.name("x")
     if context.type != "text":
         value = _cast(value, context.type)
-    return Expression(value, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {value} is null")])
+    return Expression(
+        value, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {value} is null")]
+    )
 
 
 def _items(context: _Context) -> Expression:
     if context.type != "items" or len(context.parts) < 2:
         raise context.error("items needs an instrument and its columns", "Write INSTRUMENT; column; column ...")
     instrument, *columns = context.parts
-    ranges = item_ranges(instrument)
+    try:
+        ranges = item_ranges(instrument)
+    except KeyError as error:
+        raise context.error(str(error.args[0]), "Correct the instrument or add its items to the seed") from None
     if len(columns) != len(ranges):
         raise context.error(
             f"{instrument} has {len(ranges)} items, {len(columns)} columns are given",
@@ -374,7 +433,13 @@ def _sql(context: _Context) -> Expression:
 def _none(context: _Context) -> Expression:
     if not context.target.comment:
         raise context.error(f"{context.target.name} has no value and no reason", "Say why in the comment")
-    type_ = "{{ type_text() }}" if context.type == "text" else "{{ type_items() }}" if context.type == "items" else SQL_TYPES[context.type]
+    type_ = (
+        "{{ type_text() }}"
+        if context.type == "text"
+        else "{{ type_items() }}"
+        if context.type == "items"
+        else SQL_TYPES[context.type]
+    )
     return Expression(f"cast(null as {type_})", missing="'not_applicable'")
 
 

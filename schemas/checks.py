@@ -75,8 +75,10 @@ def ordered(column: str, start: str) -> pa.Check:
 
 
 def _named(check: pa.Check, name: str) -> pa.Check:
-    check.kind = check.name  # pandera's own name of the check, before it takes the rule's
+    # pandera's own name of the check, before it takes the rule's
+    check.kind = check.name  # type: ignore[attr-defined]
     check.name = name
+    check.error = name  # what pandera's failure cases show
     return check
 
 

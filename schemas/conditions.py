@@ -14,7 +14,7 @@ CONDITIONS = Entity(
         "relative": column("text", "Whose condition it is.", checks.isin("relative", ("self", "parent", "sibling", "child", "any")), nullable=False),
         "start_day": column("integer", "Day of the record, days from enrolment."),
         "status": column("text", "Whether the condition is there.", checks.isin("status", ("present", "absent", "unknown")), nullable=False),
-        "timing": column("text", "When.", checks.isin("timing", ("current", "past", "lifetime", "family")), nullable=False),
+        "timing": column("text", "When the condition is there: now, before, ever in life, or in the family.", checks.isin("timing", ("current", "past", "lifetime", "family")), nullable=False),
         "code_system": column("text", "Code system of code."),
         "code": column("text", "Code as the source gives it."),
     },

@@ -23,10 +23,10 @@ def model_yaml(entity: Entity) -> str:
         "    data_tests:",
         f"      - unique_grain: {{arguments: {{columns: [{grain}]}}}}",
     ]
-    if entity.name != "subjects":
-        lines.append("      - has_parent: {arguments: {parent: ref('subjects'), columns: [subject_id]}}")
     if entity.name in ("visits", "scales"):
         lines.append("      - has_parent: {arguments: {parent: ref('steps'), columns: [subject_id, step_id]}}")
+    elif entity.name != "subjects":
+        lines.append("      - has_parent: {arguments: {parent: ref('subjects'), columns: [subject_id]}}")
     lines.append("    columns:")
     for name, column in {**entity.columns, **PROVENANCE}.items():
         lines += [

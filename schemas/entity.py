@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+import pandas as pd
 import pandera.pandas as pa
 
 from schemas import checks
@@ -37,6 +38,12 @@ def column(
         description=description,
         metadata={"type": type_},
     )
+
+
+def nan_is_null(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with NA for every NaN. Coercion does so for plain floats; a Float64 column keeps a NaN beside NA."""
+    masked = [n for n in frame.columns if isinstance(frame[n].dtype, pd.Float64Dtype)]
+    return frame.assign(**{n: frame[n].astype("float64").astype("Float64") for n in masked})
 
 
 PROVENANCE: dict[str, pa.Column] = {
@@ -72,7 +79,11 @@ class Entity:
     def schema(self) -> pa.DataFrameSchema:
         """What a published frame satisfies."""
         return pa.DataFrameSchema(
-            {**self.columns, **PROVENANCE}, checks=list(self.frame_rules), name=self.name, unique=list(self.grain)
+            {**self.columns, **PROVENANCE},
+            checks=list(self.frame_rules),
+            parsers=pa.Parser(nan_is_null),
+            name=self.name,
+            unique=list(self.grain),
         )
 
     @cached_property
@@ -81,7 +92,12 @@ class Entity:
         mapped = {n: c for n, c in self.columns.items() if n not in self.derived}
         known = {**mapped, **(self.context or {})}
         frame_rules = [r for r in self.frame_rules if set(checks.statistics(r).values()) <= set(known)]
-        return pa.DataFrameSchema(known, checks=[*frame_rules, *self.gate_rules], name=f"{self.name}_gate")
+        return pa.DataFrameSchema(
+            known,
+            checks=[*frame_rules, *self.gate_rules],
+            parsers=pa.Parser(nan_is_null),
+            name=f"{self.name}_gate",
+        )
 
     @cached_property
     def mapped_columns(self) -> dict[str, pa.Column]:

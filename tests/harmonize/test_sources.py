@@ -1,0 +1,91 @@
+"""The contract of raw forms: what a sources file may not say, and that the project's own files load."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harmonize.paths import MISSING_REASONS, STAGING
+from harmonize.sources import ContractError, read_study, studies, study
+from tests.harmonize.sqlkit import write_sources
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"x": "missing: {'9': unknown}, codes: {'9': other}"}, "'9' is both a missing code and a value; remove one"),
+        ({"x": "codes: {'': none}"}, "'' is both a missing code and a value"),
+        ({"x": "aliases: [y]", "y": ""}, "column y: the name 'y' is also column x; remove one"),
+        ({"x": "aliases: [z]", "y": "aliases: [z]"}, "column y: the name 'z' is also column x; remove one"),
+        ({"x": "aliases: [x]"}, "the name 'x' is also column x"),
+        ({"x": "missing: {'9': lost}"}, "missing code '9' has reason 'lost'; use one of blank, unknown, refused"),
+        ({"Score": ""}, "write names in lower case"),
+        ({"x": "aliases: [Gender]"}, "write names in lower case"),
+    ],
+    ids=[
+        "code_twice",
+        "blank_as_value",
+        "alias_is_column",
+        "alias_twice",
+        "alias_of_itself",
+        "reason",
+        "case",
+        "alias_case",
+    ],
+)
+def test_what_cannot_hold_is_refused(tmp_path: Path, columns: dict[str, str], problem: str) -> None:
+    with pytest.raises(ContractError, match=re.escape(problem)) as refused:
+        write_sources(tmp_path, columns)
+    assert str(refused.value).startswith("_toy__sources.yml: form f, column ")
+
+
+def test_codes_are_text_even_where_yaml_reads_numbers(tmp_path: Path) -> None:
+    """YAML reads 9 and true as other types; raw cells are text."""
+    column = write_sources(tmp_path, {"x": "missing: {-9: unknown}, codes: {1: yes, 2: 3}"}).form("f").column("x")
+    assert column.missing == {"": "blank", "-9": "unknown"}
+    assert set(column.codes) == {"1", "2"}
+    assert column.codes["2"] == "3"
+
+
+def test_a_column_adds_to_the_studys_missing_codes(tmp_path: Path) -> None:
+    form = write_sources(tmp_path, {"x": "missing: {'999': unknown}", "y": "range: [0, 3], required: true"}).form("f")
+    assert form.column("x").missing == {"": "blank", "999": "unknown"}
+    assert form.column("y").missing == {"": "blank"}
+    assert form.column("y").valid == (0, 3)
+    assert form.column("y").required
+    assert not form.column("x").required
+
+
+def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
+    toy = write_sources(tmp_path, {"x": ""})
+    with pytest.raises(KeyError, match="toy has no form g; it has f"):
+        toy.form("g")
+    with pytest.raises(KeyError, match=re.escape("toy.f has no column z")):
+        toy.form("f").column("z")
+    with pytest.raises(KeyError, match="known studies: dia, riesby, stard"):
+        study("nowhere")
+
+
+def test_all_sources_files_load_and_are_described() -> None:
+    found = studies()
+    assert {s.name for s in found} == {p.parent.name for p in STAGING.glob("*/_*__sources.yml")}
+    assert {"dia", "riesby", "stard"} <= {s.name for s in found}
+    for one in found:
+        assert one == study(one.name) == read_study(one.path)
+        assert one.title
+        assert one.description
+        for form in one.forms:
+            assert form.files
+            assert set(one.subject_key) & set(form.column_names), f"{form.name} has no column that names a person"
+            for column in form.columns:
+                assert column.description, f"{one.name}.{form.name}.{column.name}"
+                assert set(column.missing.values()) <= set(MISSING_REASONS)
+                assert column.missing.get("") == "blank"
+
+
+def test_stard_forms_are_those_of_the_first_release() -> None:
+    """The list of the issue, plus nothing else."""
+    names = [f.name for f in study("stard").forms]
+    assert sorted(names) == sorted("el01 dm01 phx01 crs01 hrsd01 qids01 idsc01 ccv01 ivra01 le01".split())
