@@ -348,9 +348,10 @@ def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
 
 def _issue_rule(block: Block, target: str) -> str:
     """How a cell of a target fails; quality.cell_issues tells letters from numbers out of place."""
-    if block.targets[target].verb in ("recode", "lookup"):
+    type_ = block.entity.type_of(target)
+    if block.targets[target].verb in ("recode", "lookup") or type_ in ("text", "boolean"):
         return "invalid_code"
-    return "not_whole" if block.entity.type_of(target) == "integer" else "unparseable"
+    return "not_whole" if type_ == "integer" else "unparseable"
 
 
 def cell_issues_sql(blocks: list[Block]) -> str:

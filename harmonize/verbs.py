@@ -419,10 +419,14 @@ def _sql(context: _Context) -> Expression:
         line.strip() for line in path.read_text(encoding="utf-8").splitlines() if not line.strip().startswith("--")
     ).strip()
     v, m = context.name("v"), context.name("m")
-    issues = [
-        (context.columns(c), f"{context.name('t', i)} is not null and {v} is null")
-        for i, c in enumerate(columns, start=1)
-    ]
+    issues = []
+    for i, column in enumerate(columns, start=1):
+        t = context.name("t", i)
+        codes = context.block.form.column(context.columns(column)[0]).codes
+        # a listed code is understood even where the snippet makes no value of it
+        listed = ", ".join(literal(c) for c in codes)
+        unused = f"{t} not in ({listed})" if codes else f"{v} is null"
+        issues.append((context.columns(column), f"{t} is not null and {unused}"))
     parsed = {v: snippet}
     parsed |= {context.name("t", i): context.text(c) for i, c in enumerate(columns, start=1)}
     if columns:

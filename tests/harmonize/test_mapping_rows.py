@@ -85,7 +85,7 @@ SNIPPETS: dict[str, list[SnippetCase]] = {
         SnippetCase({"episode_date": "730"}, 730.0),  # some rows carry no sign: the dossier takes the absolute value
         SnippetCase({"episode_date": "-0"}, 0.0),
         SnippetCase({"episode_date": " -14.5 "}, 14.5),
-        SnippetCase({"episode_date": "-7"}, None, "refused"),  # the column's missing code
+        SnippetCase({"episode_date": "-7"}, 7.0),  # a week ago, not a code: -7 is one in dm01 and prise01 only
         SnippetCase({"episode_date": "long ago"}, None, "unparseable", issue=True),
         SnippetCase({"episode_date": "nan"}, None, "unparseable", issue=True),
     ],
