@@ -1,0 +1,178 @@
+"""`make bench`: the whole dbt build against a bare query that writes the same tables without checking anything.
+
+For each size: synthetic raw Parquet as landing writes it, `bench/bare.sql` in a DuckDB process of its own, and
+`dbt build` without unit tests and marts (then marts and unit tests apart), each the median of some runs, with peak
+memory of the process. Landing of text is timed once per size up to --land-up-to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+THREADS = 2
+MEMORY = "4500MB"
+SUITES = {
+    "build": ["--exclude", "path:models/marts", "path:models/quality/dq_result.sql", "resource_type:unit_test"],
+    "marts": ["--select", "path:models/marts", "--exclude", "resource_type:unit_test"],
+    "unit tests": ["--select", "resource_type:unit_test"],
+}
+
+
+@dataclass
+class Timing:
+    """One measured thing: wall seconds (median), every run, peak resident memory in MiB."""
+
+    what: str
+    n_persons: int
+    seconds: float
+    runs: list[float]
+    peak_mib: float
+    n_rows: int = 0
+
+    @property
+    def rows_per_second(self) -> float:
+        """Raw rows per second."""
+        return self.n_rows / self.seconds if self.n_rows else 0.0
+
+
+def main() -> None:
+    """Run the benchmark and print a table; `--json` for a machine."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[4_000, 100_000, 1_000_000], help="numbers of persons")
+    parser.add_argument("--runs", type=int, default=3, help="runs per measurement; the median counts")
+    parser.add_argument("--folder", type=Path, default=REPO / "warehouse" / "bench", help="where the data are made")
+    parser.add_argument("--land-up-to", type=int, default=100_000, help="largest size whose text files are landed")
+    parser.add_argument("--only", nargs="+", choices=["land", "bare", *SUITES], help="measure only these")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    wanted = options.only or ["land", "bare", *SUITES]
+    timings: list[Timing] = []
+    for n in options.sizes:
+        house = options.folder / str(n)
+        n_rows = prepare(house, n)
+        if "land" in wanted and n <= options.land_up_to:
+            timings.append(measure_landing(house, n))
+        if "bare" in wanted:
+            timings.append(measure("bare", n, n_rows, options.runs, [sys.executable, __file__, "bare", str(house)], house))
+        for name, selection in SUITES.items():
+            if name in wanted:
+                timings.append(measure(name, n, n_rows, options.runs, dbt(house, selection), house))
+        if not options.json:
+            show(timings)
+    if options.json:
+        print(json.dumps([asdict(t) | {"rows_per_second": t.rows_per_second} for t in timings], indent=2))
+
+
+def prepare(house: Path, n: int) -> int:
+    """Make the raw Parquet of `n` persons once; gives the number of raw rows."""
+    import pyarrow.parquet as pq
+
+    from harmonize.synthetic import stard
+
+    raw = house / "raw" / "stard"
+    if not (raw / "le01.parquet").exists():
+        print(f"making {n:,} persons", file=sys.stderr, flush=True)
+        raw.mkdir(parents=True, exist_ok=True)
+        stard.write_parquet(raw, n, seed=1)
+    return sum(pq.read_metadata(p).num_rows for p in raw.glob("*.parquet"))
+
+
+def dbt(house: Path, selection: list[str]) -> list[str]:
+    """The dbt command of a suite."""
+    paths = ["--target-path", str(house / "target"), "--log-path", str(house / "logs")]
+    return [str(Path(sys.executable).parent / "dbt"), "--quiet", "build", *selection, *paths]
+
+
+def measure(what: str, n: int, n_rows: int, runs: int, command: list[str], house: Path) -> Timing:
+    """Median wall time and peak memory of a command, each run in a process of its own."""
+    environment = {
+        **os.environ,
+        "TRD_WAREHOUSE": str(house),
+        "TRD_THREADS": str(THREADS),
+        "TRD_MEMORY_LIMIT": os.environ.get("TRD_MEMORY_LIMIT", MEMORY),
+        "TRD_PSEUDONYM_KEY": "bench",
+        "DO_NOT_TRACK": "1",
+    }
+    seconds, peaks = [], []
+    for _ in range(runs):
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=REPO / "dbt_project", env=environment, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds.append(time.perf_counter() - start)
+        peaks.append(usage.ru_maxrss / 1024)
+        if status:
+            raise SystemExit(f"{what} at {n:,} persons failed with status {status}: {' '.join(command)}")
+    return Timing(what, n, statistics.median(seconds), seconds, max(peaks), n_rows)
+
+
+def measure_landing(house: Path, n: int) -> Timing:
+    """Landing of the text files as the archive delivers them."""
+    code = (
+        "import sys, time; from pathlib import Path; from harmonize.landing import land;"
+        "from harmonize.paths import Warehouse; from harmonize.sources import study;"
+        "t = time.perf_counter(); r = land(study('stard'), Path(sys.argv[1]), Warehouse(Path(sys.argv[2])), synthetic=True);"
+        "print(time.perf_counter() - t, sum(f.rows for f in r.forms))"
+    )
+    from harmonize.synthetic import stard
+
+    text, landed = house / "text", house / "landed"
+    if not text.exists():
+        stard.write(text, n, seed=1)
+    shutil.rmtree(landed, ignore_errors=True)
+    done = subprocess.run([sys.executable, "-c", code, str(text), str(landed)], check=True, capture_output=True, text=True)
+    seconds, rows = done.stdout.split()
+    shutil.rmtree(landed, ignore_errors=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return Timing("land", n, float(seconds), [float(seconds)], peak, int(rows))
+
+
+def bare(house: Path) -> None:
+    """Write the common tables with bench/bare.sql: cast, join, write, check nothing."""
+    import duckdb
+
+    target = house / "bare.duckdb"
+    target.unlink(missing_ok=True)
+    with duckdb.connect(str(target)) as connection:
+        connection.execute(f"set threads = {THREADS}")
+        connection.execute(f"set memory_limit = '{MEMORY}'")
+        connection.execute("set preserve_insertion_order = false")
+        connection.execute("set variable trd_pseudonym_key = 'bench'")
+        for form in (house / "raw" / "stard").glob("*.parquet"):
+            connection.execute(f"create temp view {form.stem} as select * from read_parquet('{form}')")
+        synonyms = REPO / "dbt_project" / "seeds" / "reference" / "drug_synonyms.csv"
+        connection.execute(f"create temp table drug_synonyms as select * from read_csv('{synonyms}')")
+        connection.execute((REPO / "bench" / "bare.sql").read_text(encoding="utf-8"))
+    target.unlink()
+
+
+def show(timings: list[Timing]) -> None:
+    """A table of what was measured so far."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "persons", "raw rows", "median s", "runs", "rows/s", "peak MiB", "× bare")
+    yardstick = {t.n_persons: t.seconds for t in timings if t.what == "bare"}
+    for t in timings:
+        against = f"{t.seconds / yardstick[t.n_persons]:.2f}" if t.n_persons in yardstick else ""
+        runs = " ".join(f"{s:.1f}" for s in t.runs)
+        cells = (f"{t.n_persons:,}", f"{t.n_rows:,}", f"{t.seconds:.1f}", runs, f"{t.rows_per_second:,.0f}")
+        table.add_row(t.what, *cells, f"{t.peak_mib:,.0f}", against)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["bare"]:
+        bare(Path(sys.argv[2]))
+    else:
+        main()
