@@ -62,7 +62,7 @@ demo: setup ## synthetic STAR*D (and the public trials, where present) landed, b
 
 test: setup ## all tests but the slow ones
 	@$(call timed,tests on $(JOBS) processes$(comma) without those marked slow); \
-	"$(BIN)/python" -m pytest -n $(JOBS) -m "not slow" $(ARGS)
+	"$(BIN)/python" -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
 lint: $(LINT)/.installed ## ruff, mypy, sqlfluff on hand-written models, and the Spark lint on all
 	@$(call timed,linters); rc=0; \

@@ -64,7 +64,9 @@ def main() -> None:
         if "land" in wanted and n <= options.land_up_to:
             timings.append(measure_landing(house, n))
         if "bare" in wanted:
-            timings.append(measure("bare", n, n_rows, options.runs, [sys.executable, __file__, "bare", str(house)], house))
+            timings.append(
+                measure("bare", n, n_rows, options.runs, [sys.executable, __file__, "bare", str(house)], house)
+            )
         for name, selection in SUITES.items():
             if name in wanted:
                 timings.append(measure(name, n, n_rows, options.runs, dbt(house, selection), house))
@@ -121,7 +123,8 @@ def measure_landing(house: Path, n: int) -> Timing:
     code = (
         "import sys, time; from pathlib import Path; from harmonize.landing import land;"
         "from harmonize.paths import Warehouse; from harmonize.sources import study;"
-        "t = time.perf_counter(); r = land(study('stard'), Path(sys.argv[1]), Warehouse(Path(sys.argv[2])), synthetic=True);"
+        "t = time.perf_counter(); house = Warehouse(Path(sys.argv[2]));"
+        "r = land(study('stard'), Path(sys.argv[1]), house, synthetic=True);"
         "print(time.perf_counter() - t, sum(f.rows for f in r.forms))"
     )
     from harmonize.synthetic import stard
@@ -130,7 +133,9 @@ def measure_landing(house: Path, n: int) -> Timing:
     if not text.exists():
         stard.write(text, n, seed=1)
     shutil.rmtree(landed, ignore_errors=True)
-    done = subprocess.run([sys.executable, "-c", code, str(text), str(landed)], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(text), str(landed)], check=True, capture_output=True, text=True
+    )
     seconds, rows = done.stdout.split()
     shutil.rmtree(landed, ignore_errors=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

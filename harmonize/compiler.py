@@ -68,7 +68,9 @@ def compile_all() -> list[Generated]:
     files.append(Generated(INTERMEDIATE / "int_form_rows.sql", made_from, form_rows_sql(known, every_block)))
     files.append(Generated(INTERMEDIATE / "int_cell_issues.sql", made_from, cell_issues_sql(every_block)))
     files.append(Generated(DBT_PROJECT / "macros" / "generated" / "gate_masks.sql", "schemas", gate_macros()))
-    files.append(Generated(DBT_PROJECT / "macros" / "generated" / "item_totals.sql", "seeds/reference", scoring_macro()))
+    files.append(
+        Generated(DBT_PROJECT / "macros" / "generated" / "item_totals.sql", "seeds/reference", scoring_macro())
+    )
     for entity in ENTITIES.values():
         files.append(
             Generated(DBT_PROJECT / "models" / "cdm" / f"{entity.name}.yml", "schemas", contract.model_yaml(entity))
@@ -176,9 +178,7 @@ def block_sql(block: Block) -> str:
     base = "staged"
     if block.slots:
         numbers = "\n    union all ".join(f"select {i} as slot_no" for i in range(1, len(block.slots) + 1))
-        present = [
-            f"when {i} then {_slot_present(slot.columns)}" for i, slot in enumerate(block.slots, start=1)
-        ]
+        present = [f"when {i} then {_slot_present(slot.columns)}" for i, slot in enumerate(block.slots, start=1)]
         ctes += [
             f"slots as (\n    {numbers}\n)",
             "expanded as (\n"
@@ -277,7 +277,11 @@ def _missing(block: Block, expressions: dict[str, Expression], beside: tuple[str
     mapped = [n for n in beside if block.targets[n].verb != "none"] or list(beside[:1])
     verb = block.targets[mapped[0]].verb
     otherwise = "invalid_code" if verb in ("recode", "lookup") else "unparseable"
-    value = f"coalesce({', '.join(expressions[n].value for n in mapped)})" if len(mapped) > 1 else expressions[mapped[0]].value
+    value = (
+        f"coalesce({', '.join(expressions[n].value for n in mapped)})"
+        if len(mapped) > 1
+        else expressions[mapped[0]].value
+    )
     why = expressions[mapped[0]].missing.replace("{text}", "{{ type_text() }}")
     if why.startswith("cast(null"):
         return f"case when {value} is null then '{otherwise}' end"
@@ -301,9 +305,7 @@ def union_sql(entity: Entity, blocks: list[Block]) -> str:
         ]
         return "\nselect\n" + ",\n".join(f"    {n}" for n in nulls) + "\nwhere false\n"
     listed = ",\n".join(f"    {n}" for n in names)
-    return "\n" + "\nunion all\n\n".join(
-        f"select\n{listed}\nfrom {{{{ ref('{b.model}') }}}}\n" for b in blocks
-    )
+    return "\n" + "\nunion all\n\n".join(f"select\n{listed}\nfrom {{{{ ref('{b.model}') }}}}\n" for b in blocks)
 
 
 def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
@@ -316,7 +318,7 @@ def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
     for block in blocks:
         stg = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
         n = max(len(block.slots), 1)
-        head = f"'{block.study}' as study_id, '{block.form.name}' as src_form, '{block.name}' as block, '{block.entity.name}' as entity"
+        head = _row_head(block.study, block.form.name, block.name, block.entity.name)
         raw = f"{{{{ source('{block.study}', '{block.form.name}') }}}}"
         parts.append(f"select {head}, 'raw' as fate, count(*) * {n} as n_rows from {raw}")
         arms = "".join(f" when not coalesce({f.keep}, false) then '{f.rule}'" for f in block.filters)
@@ -339,7 +341,7 @@ def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
         for form in study.forms:
             if (study.name, form.name) in mapped:
                 continue
-            head = f"'{study.name}' as study_id, '{form.name}' as src_form, 'none' as block, 'none' as entity"
+            head = _row_head(study.name, form.name, "none", "none")
             raw = f"{{{{ source('{study.name}', '{form.name}') }}}}"
             parts.append(f"select {head}, 'raw' as fate, count(*) as n_rows from {raw}")
             parts.append(f"select {head}, 'not_mapped' as fate, count(*) as n_rows from {raw}")
@@ -352,6 +354,10 @@ def _issue_rule(block: Block, target: str) -> str:
     if block.targets[target].verb in ("recode", "lookup") or type_ in ("text", "boolean"):
         return "invalid_code"
     return "not_whole" if type_ == "integer" else "unparseable"
+
+
+def _row_head(study: str, form: str, block: str, entity: str) -> str:
+    return f"'{study}' as study_id, '{form}' as src_form, '{block}' as block, '{entity}' as entity"
 
 
 def cell_issues_sql(blocks: list[Block]) -> str:
@@ -374,23 +380,22 @@ def cell_issues_sql(blocks: list[Block]) -> str:
                 cases_raw.append(f"when {bit} then case failing.slot_no {by_slot} end")
         rule = " ".join(f"when {bit} then '{_issue_rule(block, target)}'" for bit, target, _, _ in bits)
         numbers = " union all ".join(listed)
+        stg = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
+        failing = f"select src_row, slot_no, issue_mask from {{{{ ref('{block.model}') }}}} where issue_mask <> 0"
         parts.append(
             f"select\n    '{block.study}' as study_id,\n    '{block.entity.name}' as entity,\n"
             f"    '{block.name}' as block,\n    staged.src_form,\n    staged.src_row,\n"
             f"    case bits.bit {' '.join(cases_name)} end as column_name,\n"
             f"    case bits.bit {' '.join(cases_raw)} end as raw_value,\n"
             f"    case bits.bit {rule} end as rule\n"
-            f"from (select src_row, slot_no, issue_mask from {{{{ ref('{block.model}') }}}} where issue_mask <> 0) as failing\n"
-            f"inner join {{{{ ref('stg_{block.study}__{block.form.name}') }}}} as staged on failing.src_row = staged.src_row\n"
+            f"from ({failing}) as failing\n"
+            f"inner join {stg} as staged on failing.src_row = staged.src_row\n"
             f"inner join ({numbers}) as bits on (failing.issue_mask & bits.bit_value) <> 0"
         )
     if not parts:
-        return (
-            "\nselect\n    cast(null as {{ type_text() }}) as study_id,\n    cast(null as {{ type_text() }}) as entity,\n"
-            "    cast(null as {{ type_text() }}) as block,\n    cast(null as {{ type_text() }}) as src_form,\n"
-            "    cast(null as bigint) as src_row,\n    cast(null as {{ type_text() }}) as column_name,\n"
-            "    cast(null as {{ type_text() }}) as raw_value,\n    cast(null as {{ type_text() }}) as rule\nwhere false\n"
-        )
+        texts = ("study_id", "entity", "block", "src_form", "column_name", "raw_value", "rule")
+        nulls = [f"    cast(null as {{{{ type_text() }}}}) as {name}" for name in texts]
+        return "\nselect\n" + ",\n".join([*nulls, "    cast(null as bigint) as src_row"]) + "\nwhere false\n"
     return "\n" + "\n\nunion all\n\n".join(parts) + "\n"
 
 

@@ -25,6 +25,7 @@ class Plugin(BasePlugin):
     """Prepares the warehouse folder when dbt connects and publishes when the build is green."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Called by the adapter once, before it connects."""
         self.warehouse = Warehouse.default()
         self.connection: DuckDBPyConnection | None = None
 
@@ -56,8 +57,10 @@ class Plugin(BasePlugin):
         cursor.execute("set variable trd_pseudonym_key = ?", [self.key])
 
     def publish(self) -> bool:
-        """Put the working file in the place of the published one."""
+        """Put the working file in the place of the published one; False, and nothing done, for a partial run."""
         assert self.connection is not None
+        if _is_partial():
+            return False
         working = self.warehouse.next / "trd.duckdb"
         cursor = self.connection.cursor()
         cursor.execute("checkpoint trd")
@@ -87,7 +90,8 @@ def pseudonym_key(warehouse: Warehouse) -> str:
 
 def _is_partial() -> bool:
     flags = get_flags()
-    chosen = [getattr(flags, name, None) for name in ("SELECT", "EXCLUDE", "RESOURCE_TYPES", "EXCLUDE_RESOURCE_TYPES")]
+    chosen = [
+        getattr(flags, name, None)
+        for name in ("SELECT", "EXCLUDE", "SELECTOR", "RESOURCE_TYPES", "EXCLUDE_RESOURCE_TYPES")
+    ]
     return any(chosen) or getattr(flags, "WHICH", "") not in ("build", "run")
-
-

@@ -238,9 +238,7 @@ def _match(study: Study, path: Path) -> tuple[dict[str, Path], list[tuple[str, s
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     lower = name.lower()
-    return any(
-        fnmatchcase(lower, pattern) for given in patterns for pattern in (given.lower(), f"{given.lower()}.gz")
-    )
+    return any(fnmatchcase(lower, pattern) for given in patterns for pattern in (given.lower(), f"{given.lower()}.gz"))
 
 
 def _no_form(study: Study, name: str) -> str:

@@ -6,6 +6,7 @@ are the truth about the present, and `reconcile` brings the ledger in line after
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import json
 import os
@@ -53,7 +54,7 @@ class Landing:
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, line: str | bytes) -> Landing:
+    def from_json(cls, line: str | builtins.bytes) -> Landing:
         """The inverse of `to_json`; ValueError when the line is not a landing. Unknown keys are left out."""
         document = json.loads(line)
         if not isinstance(document, dict):

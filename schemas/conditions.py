@@ -11,10 +11,25 @@ CONDITIONS = Entity(
     columns={
         "subject_id": column("text", "Pseudonym of the person.", nullable=False),
         "condition_id": column("text", "Condition in reference.conditions.", nullable=False),
-        "relative": column("text", "Whose condition it is.", checks.isin("relative", ("self", "parent", "sibling", "child", "any")), nullable=False),
+        "relative": column(
+            "text",
+            "Whose condition it is.",
+            checks.isin("relative", ("self", "parent", "sibling", "child", "any")),
+            nullable=False,
+        ),
         "start_day": column("integer", "Day of the record, days from enrolment."),
-        "status": column("text", "Whether the condition is there.", checks.isin("status", ("present", "absent", "unknown")), nullable=False),
-        "timing": column("text", "When the condition is there: now, before, ever in life, or in the family.", checks.isin("timing", ("current", "past", "lifetime", "family")), nullable=False),
+        "status": column(
+            "text",
+            "Whether the condition is there.",
+            checks.isin("status", ("present", "absent", "unknown")),
+            nullable=False,
+        ),
+        "timing": column(
+            "text",
+            "When the condition is there: now, before, ever in life, or in the family.",
+            checks.isin("timing", ("current", "past", "lifetime", "family")),
+            nullable=False,
+        ),
         "code_system": column("text", "Code system of code."),
         "code": column("text", "Code as the source gives it."),
     },
@@ -22,7 +37,9 @@ CONDITIONS = Entity(
         "condition_known": column(
             "boolean",
             "The condition stands in reference.conditions.",
-            checks.flag("condition_known", True, "condition_id:known", "condition_id must stand in reference.conditions"),
+            checks.flag(
+                "condition_known", True, "condition_id:known", "condition_id must stand in reference.conditions"
+            ),
         ),
         "key_conflict": column(
             "boolean",

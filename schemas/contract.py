@@ -38,9 +38,7 @@ def model_yaml(entity: Entity) -> str:
         if not column.nullable:
             constraints.append("{type: not_null}")
         if name in entity.columns:
-            constraints += [
-                f"{{type: check, expression: {json.dumps(c)}}}" for c in check_constraints(entity, name)
-            ]
+            constraints += [f"{{type: check, expression: {json.dumps(c)}}}" for c in check_constraints(entity, name)]
         if constraints:
             lines.append(f"        constraints: [{', '.join(constraints)}]")
     return "\n".join(lines) + "\n"

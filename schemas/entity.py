@@ -48,7 +48,9 @@ def nan_is_null(frame: pd.DataFrame) -> pd.DataFrame:
 
 PROVENANCE: dict[str, pa.Column] = {
     "study_id": column("text", "Study the row comes from.", nullable=False),
-    "src_form": column("text", "Raw form of the lowest source row; generated:<what> for a row the system made.", nullable=False),
+    "src_form": column(
+        "text", "Raw form of the lowest source row; generated:<what> for a row the system made.", nullable=False
+    ),
     "src_row": column("integer", "Lowest source row, counted as the delivered file shows it (header rows count)."),
     "n_src": column("integer", "Candidate rows merged into this row; 0 for a row the system made.", nullable=False),
 }

@@ -6,7 +6,7 @@ from schemas.parents import PARENT_RULES, REASONS
 
 GENOTYPES = Entity(
     name="genotypes",
-    description="One row per person, variant and assay. No study fills it yet; the schema is the contract of the import to come.",
+    description="One row per person, variant and assay. No study fills it yet: the contract of the import to come.",
     grain=("subject_id", "variant_id", "assay"),
     columns={
         "subject_id": column("text", "Pseudonym of the person.", nullable=False),
@@ -19,7 +19,9 @@ GENOTYPES = Entity(
         "genotype": column("text", "Genotype as called, alleles separated by /."),
         "build": column("text", "Genome build.", checks.isin("build", ("GRCh37", "GRCh38"))),
         "imputation_r2": column("double", "Imputation quality.", checks.in_range("imputation_r2", 0, 1)),
-        "call": column("text", "What became of the call.", checks.isin("call", ("called", "failed", "not_typed")), nullable=False),
+        "call": column(
+            "text", "What became of the call.", checks.isin("call", ("called", "failed", "not_typed")), nullable=False
+        ),
     },
     frame_rules=(checks.reason_given("dosage", "dosage_missing"),),
     context={

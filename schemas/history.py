@@ -11,10 +11,17 @@ HISTORY = Entity(
     columns={
         "subject_id": column("text", "Pseudonym of the person.", nullable=False),
         "variable_id": column("text", "Variable in reference.variables.", nullable=False),
-        "occasion": column("integer", "Number of the answer; a later form of the study has a higher one.", checks.in_range("occasion", 1, 999), nullable=False),
+        "occasion": column(
+            "integer",
+            "Number of the answer; a later form of the study has a higher one.",
+            checks.in_range("occasion", 1, 999),
+            nullable=False,
+        ),
         "value_num": column("double", "Value of a numeric variable, in the unit of reference.variables."),
         "value_code": column("text", "Value of a coded variable."),
-        "as_of_day": column("integer", "Day the value refers to, days from enrolment.", checks.in_range("as_of_day", -60, 3650)),
+        "as_of_day": column(
+            "integer", "Day the value refers to, days from enrolment.", checks.in_range("as_of_day", -60, 3650)
+        ),
         "value_missing": column("text", "Why there is no value.", checks.isin("value_missing", REASONS)),
     },
     context={

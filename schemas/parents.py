@@ -11,7 +11,9 @@ PARENT_RULES = {
         "text",
         "Fate of the person the row belongs to: accepted, refused or unknown.",
         checks.isin("parent", ("accepted", "refused"), "known", "the person must stand in the study's enrolment form"),
-        checks.isin("parent", ("accepted", "unknown"), "refused", "a row of a refused person is refused with the person"),
+        checks.isin(
+            "parent", ("accepted", "unknown"), "refused", "a row of a refused person is refused with the person"
+        ),
     ),
 }
 """Gate columns and rules shared by the children of subjects."""

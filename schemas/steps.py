@@ -10,13 +10,25 @@ STEPS = Entity(
     grain=("subject_id", "step_id"),
     columns={
         "subject_id": column("text", "Pseudonym of the person.", nullable=False),
-        "step_id": column("text", "Step: 0 (before treatment), 1, 2, 2A, 3, 4, FU (follow-up), TAU, E<n>; per study in reference.study_steps.", nullable=False),
+        "step_id": column(
+            "text",
+            "Step: 0 (before treatment), 1, 2, 2A, 3, 4, FU (follow-up), TAU, E<n>; see reference.study_steps.",
+            nullable=False,
+        ),
         "step_no": column("integer", "Order of the step within the study.", nullable=False),
-        "start_day": column("integer", "First day on which the person is seen in the step, days from enrolment.", nullable=False),
-        "end_day": column("integer", "Last day on which the person is seen in the step, days from enrolment.", nullable=False),
+        "start_day": column(
+            "integer", "First day on which the person is seen in the step, days from enrolment.", nullable=False
+        ),
+        "end_day": column(
+            "integer", "Last day on which the person is seen in the step, days from enrolment.", nullable=False
+        ),
         "arm_assigned": column("text", "Arm as assigned, in the study's own code (reference.study_arms)."),
         "arm_missing": column("text", "Why arm_assigned is null.", checks.isin("arm_missing", REASONS)),
-        "strategy": column("text", "What the step does with the treatment before.", checks.isin("strategy", ("initial", "switch", "augment", "none"))),
+        "strategy": column(
+            "text",
+            "What the step does with the treatment before.",
+            checks.isin("strategy", ("initial", "switch", "augment", "none")),
+        ),
         "randomised": column("boolean", "The arm was given by chance."),
         "preference_switch": column("boolean", "The person accepted a switch of medication."),
         "preference_augment": column("boolean", "The person accepted an added medication."),
@@ -40,7 +52,9 @@ STEPS = Entity(
         "key_conflict": column(
             "boolean",
             "Source rows name different arms for one step.",
-            checks.flag("key_conflict", False, "key:conflict", "rows of one person and step must not name different arms"),
+            checks.flag(
+                "key_conflict", False, "key:conflict", "rows of one person and step must not name different arms"
+            ),
         ),
         **PARENT_RULES,
     },

@@ -8,14 +8,26 @@ SUBJECTS = Entity(
     description="One row per person enrolled in a study, under a pseudonym.",
     grain=("subject_id",),
     columns={
-        "subject_id": column("text", "Pseudonym, <study>-<16 hex digits>; the link table stays in the warehouse's restricted folder.", nullable=False),
+        "subject_id": column(
+            "text",
+            "Pseudonym, <study>-<16 hex digits>; the link table stays in the warehouse's restricted folder.",
+            nullable=False,
+        ),
         "sex": column("text", "Sex as the study recorded it.", checks.isin("sex", ("female", "male", "other"))),
         "age": column("double", "Age at baseline, years; 90 stands for 90 and above.", checks.in_range("age", 0, 90)),
         "age_topcoded": column("boolean", "The person was older than 90."),
         "race": column("text", "Race as the study recorded it."),
-        "ethnicity": column("text", "Hispanic ethnicity.", checks.isin("ethnicity", ("hispanic", "not_hispanic", "unknown"))),
-        "site_no": column("integer", "Site, renumbered within the study; a cluster for standard errors, never exported."),
-        "setting": column("text", "Where the person was treated.", checks.isin("setting", ("primary", "specialty", "inpatient", "ehr"))),
+        "ethnicity": column(
+            "text", "Hispanic ethnicity.", checks.isin("ethnicity", ("hispanic", "not_hispanic", "unknown"))
+        ),
+        "site_no": column(
+            "integer", "Site, renumbered within the study; a cluster for standard errors, never exported."
+        ),
+        "setting": column(
+            "text",
+            "Where the person was treated.",
+            checks.isin("setting", ("primary", "specialty", "inpatient", "ehr")),
+        ),
         "diagnosis": column(
             "text",
             "Diagnosis at entry.",
@@ -29,7 +41,9 @@ SUBJECTS = Entity(
         "age_reported": column("double", "Age at baseline as reported, years."),
     },
     context={
-        "age_reported": column("double", "Age at baseline as reported, years.", checks.in_range("age_reported", 0, 120)),
+        "age_reported": column(
+            "double", "Age at baseline as reported, years.", checks.in_range("age_reported", 0, 120)
+        ),
         "key_conflict": column(
             "boolean",
             "Source rows of this person contradict each other.",

@@ -10,10 +10,18 @@ TREATMENTS = Entity(
     grain=("subject_id", "start_day", "treatment_id", "occasion", "record_kind"),
     columns={
         "subject_id": column("text", "Pseudonym of the person.", nullable=False),
-        "start_day": column("integer", "First day, days from enrolment.", checks.in_range("start_day", -36500, 3650), nullable=False),
-        "end_day": column("integer", "Last day, days from enrolment; null for the dose of a visit.", checks.in_range("end_day", -36500, 3650)),
+        "start_day": column(
+            "integer", "First day, days from enrolment.", checks.in_range("start_day", -36500, 3650), nullable=False
+        ),
+        "end_day": column(
+            "integer",
+            "Last day, days from enrolment; null for the dose of a visit.",
+            checks.in_range("end_day", -36500, 3650),
+        ),
         "treatment_id": column("text", "Treatment in reference.treatments.", nullable=False),
-        "occasion": column("integer", "Number of the record within the day.", checks.in_range("occasion", 1, 99), nullable=False),
+        "occasion": column(
+            "integer", "Number of the record within the day.", checks.in_range("occasion", 1, 99), nullable=False
+        ),
         "record_kind": column(
             "text",
             "What the row records.",
@@ -21,7 +29,9 @@ TREATMENTS = Entity(
             nullable=False,
         ),
         "step_id": column("text", "Step the record belongs to."),
-        "dose": column("double", "Dose in dose_unit; a dose is positive, a stop is no dose.", checks.in_range("dose", 0.001, 5000)),
+        "dose": column(
+            "double", "Dose in dose_unit; a dose is positive, a stop is no dose.", checks.in_range("dose", 0.001, 5000)
+        ),
         "dose_unit": column("text", "Unit of dose.", checks.isin("dose_unit", ("mg_day", "ug_day", "sessions", "mg"))),
         "dose_missing": column("text", "Why dose is null.", checks.isin("dose_missing", REASONS)),
         "raw_name": column("text", "Treatment as the source names it."),
@@ -34,7 +44,9 @@ TREATMENTS = Entity(
         "treatment_known": column(
             "boolean",
             "The treatment stands in reference.treatments.",
-            checks.flag("treatment_known", True, "treatment_id:known", "treatment_id must stand in reference.treatments"),
+            checks.flag(
+                "treatment_known", True, "treatment_id:known", "treatment_id must stand in reference.treatments"
+            ),
         ),
         "key_conflict": column(
             "boolean",

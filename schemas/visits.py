@@ -12,14 +12,23 @@ VISITS = Entity(
     grain=("subject_id", "step_id", "day", "contact"),
     columns={
         "subject_id": column("text", "Pseudonym of the person.", nullable=False),
-        "step_id": column("text", "Step the visit belongs to; a visit shared by two steps belongs to the one that ends.", nullable=False),
-        "day": column("integer", "Days from enrolment; the planned day for a missed visit.", checks.in_range("day", -60, 3650), nullable=False),
+        "step_id": column(
+            "text",
+            "Step the visit belongs to; a visit shared by two steps belongs to the one that ends.",
+            nullable=False,
+        ),
+        "day": column(
+            "integer",
+            "Days from enrolment; the planned day for a missed visit.",
+            checks.in_range("day", -60, 3650),
+            nullable=False,
+        ),
         "step_day": column("integer", "Days from the start of the step."),
         "week_label": column("text", "Week as the study labels the visit; never part of a key."),
         "contact": column("text", "How the person was met.", checks.isin("contact", CONTACTS), nullable=False),
         "status": column(
             "text",
-            "attended; missed (planned, in the step, no record); not_scheduled; after_exit (planned after a recorded exit).",
+            "attended; missed (planned, no record); not_scheduled; after_exit (planned after a recorded exit).",
             checks.isin("status", ("attended", "missed", "not_scheduled", "after_exit")),
             nullable=False,
         ),

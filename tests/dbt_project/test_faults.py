@@ -97,7 +97,9 @@ def expected_refusals(delivery: Delivery) -> dict[tuple[str, int], set[str]]:
             found[where] |= IMPOSSIBLE_DAY[fault.form, fault.raw_value]
         else:
             found[where] |= REFUSED.get((fault.kind, fault.form), set())
-    gone = set(faults.loc[faults.form.eq("el01") & faults.kind.isin(["bad_age", "duplicate_key_conflict"]), "subjectkey"])
+    gone = set(
+        faults.loc[faults.form.eq("el01") & faults.kind.isin(["bad_age", "duplicate_key_conflict"]), "subjectkey"]
+    )
     children = {
         "dm01": ["history"],
         "phx01": ["history", "conditions"],
@@ -118,7 +120,9 @@ def expected_refusals(delivery: Delivery) -> dict[tuple[str, int], set[str]]:
             row, cells = int(position) + FIRST_ROW - 1, data.loc[position]
             for entity in entities:
                 found[form, row].add(f"{entity} parent:refused")
-            if form == "ccv01" and any(cells[f"medication{i}_name"] or cells[f"medication{i}_dosage"] for i in range(1, 5)):
+            if form == "ccv01" and any(
+                cells[f"medication{i}_name"] or cells[f"medication{i}_dosage"] for i in range(1, 5)
+            ):
                 found[form, row].add("treatments parent:refused")
             if form == "ccv01" and cells["trtmt"] in ("2", "3", "4"):
                 found[form, row].add("steps parent:refused")
@@ -140,7 +144,9 @@ def test_every_kind_was_planted(delivery: Delivery) -> None:
 def test_precision_and_recall_of_refusals_are_1(delivery: Delivery) -> None:
     warehouse, _, _ = delivery
     found: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for form, row, entity, rule in kit.query(warehouse, "select src_form, src_row, entity, rule from quality.quarantine"):
+    for form, row, entity, rule in kit.query(
+        warehouse, "select src_form, src_row, entity, rule from quality.quarantine"
+    ):
         found[form, row].add(f"{entity} {rule}")
     expected = expected_refusals(delivery)
     assert found.keys() - expected.keys() == set(), "refused without a fault"
@@ -162,7 +168,8 @@ def test_identical_copies_become_one_row(delivery: Delivery) -> None:
     copies = faults[faults.kind.eq("duplicate_identical")]
     for original in copies[copies.role.eq("original")].itertuples():
         merged = kit.query(
-            warehouse, f"select n_src from cdm.scales where src_form = '{original.form}' and src_row = {original.src_row}"
+            warehouse,
+            f"select n_src from cdm.scales where src_form = '{original.form}' and src_row = {original.src_row}",
         )
         assert merged == [(2,)]
     rows = ", ".join(str(r) for r in copies.loc[copies.role.eq("copy"), "src_row"])

@@ -34,7 +34,9 @@ def house(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 def test_the_dia_trial_has_172_subjects_in_two_arms(house: Warehouse) -> None:
     """84 drug, 88 placebo (data set README)."""
-    arms = kit.query(house, "select arm_assigned, count(*) from cdm.steps where study_id = 'dia' group by all order by 1")
+    arms = kit.query(
+        house, "select arm_assigned, count(*) from cdm.steps where study_id = 'dia' group by all order by 1"
+    )
     assert arms == [("masked_drug", 84), ("placebo", 88)]
     assert kit.query(house, "select count(*) from cdm.subjects where study_id = 'dia'") == [(172,)]
 
@@ -63,9 +65,7 @@ def test_absent_visits_of_the_dia_trial_stand_as_missed(house: Warehouse, folder
 
 def test_scores_of_the_dia_trial_equal_the_file(house: Warehouse, folder: Path) -> None:
     raw = pd.read_csv(folder / "dia_antidepressant" / "antidepressant_data.csv")
-    expected = {
-        (kit.pseudonym(str(r.PATIENT), "dia"), r.RELDAYS): (r.HAMDTL17, r.BASVAL) for r in raw.itertuples()
-    }
+    expected = {(kit.pseudonym(str(r.PATIENT), "dia"), r.RELDAYS): (r.HAMDTL17, r.BASVAL) for r in raw.itertuples()}
     found = kit.query(
         house,
         """
@@ -112,6 +112,7 @@ def test_a_change_that_does_not_add_up_is_seen(folder: Path, tmp_path: Path) -> 
     kit.dbt(warehouse, "build", "-s", "+reconciliation", "--exclude-resource-type", "unit_test")
     with duckdb.connect(str(warehouse.next / "trd.duckdb"), read_only=True) as connection:
         found = connection.execute(
-            "select observed, verdict from quality.reconciliation where study_id = 'dia' and check_id = 'change_disagrees'"
+            "select observed, verdict from quality.reconciliation"
+            " where study_id = 'dia' and check_id = 'change_disagrees'"
         ).fetchall()
     assert found == [(1, "differs")]

@@ -184,7 +184,9 @@ def test_the_published_file_answers_under_any_alias(house: Warehouse, tmp_path: 
     shutil.copy(house.database, copy)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{copy}' as other (read_only)")
-        views = connection.execute("select schema_name, view_name from duckdb_views() where database_name = 'other' and not internal").fetchall()
+        views = connection.execute(
+            "select schema_name, view_name from duckdb_views() where database_name = 'other' and not internal"
+        ).fetchall()
         assert views
         for schema, view in views:
             assert connection.execute(f"select count(*) from other.{schema}.{view}").fetchone()

@@ -26,7 +26,9 @@ def qids(person: str, level: str, day: object, version: str, score: object, **mo
     return {"subjectkey": person, "level": level, "days_baseline": day, "version_form": version, "qstot": score, **more}
 
 
-def ccv(person: str, level: str, day: object, week: str, *drugs: tuple[str, object], **more: object) -> dict[str, object]:
+def ccv(
+    person: str, level: str, day: object, week: str, *drugs: tuple[str, object], **more: object
+) -> dict[str, object]:
     row: dict[str, object] = {"subjectkey": person, "level": level, "days_baseline": day, "week": week}
     for i, (name, dose) in enumerate(drugs, start=1):
         row |= {f"medication{i}_name": name, f"medication{i}_dosage": dose}
@@ -68,8 +70,17 @@ def deliver() -> dict[str, list[dict[str, Any]]]:
         qids("MIXED_FORMS", "Level 1", 0, "", "", qvtot=14),
         qids("MIXED_FORMS", "Level 1", 14, "", 9, vmdsd=2),
         qids("LOW_BASELINE", "Level 1", 0, "Self Rating", 4),
-        qids("PAIRS", "Level 1", 0, "Self Rating", "", **dict.fromkeys(QIDS, 1) | {"vapin": "", "vwtin": "", "vapdc": 2}),
-        qids("PAIRS", "Level 1", 14, "Self Rating", "", **dict.fromkeys(QIDS, 1) | {"vapdc": 999, "vapin": "", "vwtdc": "", "vwtin": ""}),
+        qids(
+            "PAIRS", "Level 1", 0, "Self Rating", "", **dict.fromkeys(QIDS, 1) | {"vapin": "", "vwtin": "", "vapdc": 2}
+        ),
+        qids(
+            "PAIRS",
+            "Level 1",
+            14,
+            "Self Rating",
+            "",
+            **dict.fromkeys(QIDS, 1) | {"vapdc": 999, "vapin": "", "vwtdc": "", "vwtin": ""},
+        ),
         qids("BOUNDARY", "Level 1", 0, "Self Rating", 18),
         qids("BOUNDARY", "Level 1", 84, "Self Rating", 13, week=12),
         qids("BOUNDARY", "Level 2", 84, "Self Rating", 13, week=0),
@@ -93,7 +104,15 @@ def deliver() -> dict[str, list[dict[str, Any]]]:
         ccv("INTOL", "Level 1", 20, "2.9", ("Citalopram", 20), trtmt=2),
     ]
     forms["dm01"] += [
-        {"subjectkey": "TWO_ROWS", "level": "Enrollment", "week": 0, "marital": 3, "educat": "", "thous": 99, "volun": -7},
+        {
+            "subjectkey": "TWO_ROWS",
+            "level": "Enrollment",
+            "week": 0,
+            "marital": 3,
+            "educat": "",
+            "thous": 99,
+            "volun": -7,
+        },
         {"subjectkey": "TWO_ROWS", "level": "Enrollment", "week": 0, "marital": "", "educat": 14},
         {"subjectkey": "TWO_ROWS", "level": "Level 1", "week": 99, "totincom": 2500, "marital": 5},
     ]
@@ -104,11 +123,30 @@ def deliver() -> dict[str, list[dict[str, Any]]]:
         {"subjectkey": "PHX_TWICE", "dage": 30},
         {"subjectkey": "PHX_TWICE", "dage": 30},
     ]
-    forms["crs01"] += [{"subjectkey": "NO_CRCID", "heart": 2}, {"subjectkey": "EPISODE", "crcid": 7, "heart": 2, "eyes": -9}]
+    forms["crs01"] += [
+        {"subjectkey": "NO_CRCID", "heart": 2},
+        {"subjectkey": "EPISODE", "crcid": 7, "heart": 2, "eyes": -9},
+    ]
     forms["ivra01"] += [
-        {"subjectkey": "BOUNDARY", "level": "Level 2", "week": 0, "days_baseline": 84, "txassign": "CIT+BUP", "medswl2": 2, "medaugl2": 1},
+        {
+            "subjectkey": "BOUNDARY",
+            "level": "Level 2",
+            "week": 0,
+            "days_baseline": 84,
+            "txassign": "CIT+BUP",
+            "medswl2": 2,
+            "medaugl2": 1,
+        },
         {"subjectkey": "FOLLOW_UP", "level": "Follow-Up", "week": 0, "days_baseline": 84, "txassign": "FU"},
-        {"subjectkey": "CT_PREF", "level": "Level 2", "week": 0, "days_baseline": 84, "txassign": "CT", "cogswl2": 1, "cogaugl2": 2},
+        {
+            "subjectkey": "CT_PREF",
+            "level": "Level 2",
+            "week": 0,
+            "days_baseline": 84,
+            "txassign": "CT",
+            "cogswl2": 1,
+            "cogaugl2": 2,
+        },
     ]
     forms["le01"] += [{"subjectkey": "INTOL", "level": "Level 1", "days_baseline": 21, "lestatus": 1, "l1se": 1}]
     return forms
@@ -136,7 +174,9 @@ def refusals(house: Warehouse, person: str) -> list[tuple[Any, ...]]:
 
 def test_second_header_row_is_not_a_person_and_numbers_stay_numbers(house: Warehouse) -> None:
     """Quirk 1: row 2 holds descriptions; a cast before dropping it turns the column into text."""
-    assert rows(house, "TWO_HEADERS", "score, item_total, total_agrees, src_row", "cdm.scales") == [(17.0, 17.0, True, 3)]
+    assert rows(house, "TWO_HEADERS", "score, item_total, total_agrees, src_row", "cdm.scales") == [
+        (17.0, 17.0, True, 3)
+    ]
     assert kit.query(house, "select count(*) from cdm.subjects") == [(len(PERSONS),)]
 
 
@@ -183,7 +223,9 @@ def test_first_filled_answer_of_several_demographic_rows(house: Warehouse) -> No
 def test_one_sided_pairs_score_from_the_side_that_is_filled(house: Warehouse) -> None:
     """Quirk 6: blank appetite and weight items come in pairs; the total takes the maximum over the filled ones."""
     # sleep 1 + mood 1 + appetite/weight max(2, 1) = 2 + six single items of 1, psychomotor 1
-    assert rows(house, "PAIRS", "item_total, score_used, score_basis", "cdm.scales", "day = 0") == [(10.0, 10.0, "items")]
+    assert rows(house, "PAIRS", "item_total, score_used, score_basis", "cdm.scales", "day = 0") == [
+        (10.0, 10.0, "items")
+    ]
 
 
 def test_a_domain_without_any_item_leaves_no_total(house: Warehouse) -> None:
@@ -247,12 +289,16 @@ def test_0_and_999_are_no_doses_and_zero_is_listed(house: Warehouse) -> None:
 def test_a_dose_without_a_name_is_refused_and_a_name_without_a_dose_is_kept(house: Warehouse) -> None:
     """Quirk 15: a dose column can be filled while the name is blank and the other way round."""
     assert refusals(house, "DOSES") == [("treatments", "treatment_id:not_null")]
-    assert rows(house, "NAME_ONLY", "treatment_id, dose, dose_missing", "cdm.treatments") == [("citalopram", None, "blank")]
+    assert rows(house, "NAME_ONLY", "treatment_id, dose, dose_missing", "cdm.treatments") == [
+        ("citalopram", None, "blank")
+    ]
 
 
 def test_the_repeated_boundary_visit_is_one_visit_that_opens_a_step(house: Warehouse) -> None:
     """Section 4: the last visit of a level is repeated as week 0 of the next."""
-    visits = rows(house, "BOUNDARY", "step_id, day, opens_step", "cdm.visits", "status = 'attended' and contact = 'clinic'")
+    visits = rows(
+        house, "BOUNDARY", "step_id, day, opens_step", "cdm.visits", "status = 'attended' and contact = 'clinic'"
+    )
     assert visits == [("1", 0, None), ("1", 84, "2"), ("2", 126, None)]
     ratings = rows(house, "BOUNDARY", "day, step_id, score, n_src", "cdm.scales")
     assert ratings == [(0, "1", 18.0, 1), (84, "1", 13.0, 2), (126, "2", 5.0, 1)]
@@ -261,7 +307,9 @@ def test_the_repeated_boundary_visit_is_one_visit_that_opens_a_step(house: Wareh
 
 
 def test_the_boundary_score_is_exit_of_one_step_and_entry_of_the_next(house: Warehouse) -> None:
-    found = rows(house, "BOUNDARY", "step_id, baseline_score, exit_score", "marts.step_scores", "instrument_id = 'QIDS_SR16'")
+    found = rows(
+        house, "BOUNDARY", "step_id, baseline_score, exit_score", "marts.step_scores", "instrument_id = 'QIDS_SR16'"
+    )
     assert found == [("1", 18.0, 13.0), ("2", 13.0, 5.0)]
 
 
@@ -293,7 +341,13 @@ def test_entering_at_level_2_on_day_0_is_accepted(house: Warehouse) -> None:
 
 def test_every_spelling_of_a_level(house: Warehouse) -> None:
     """Section 3, table of spellings: 2A and follow-up are written in three ways each."""
-    assert rows(house, "SPELLING", "step_id, day", "cdm.scales") == [("2A", 90), ("2A", 90), ("2A", 104), ("FU", 200), ("FU", 200)]
+    assert rows(house, "SPELLING", "step_id, day", "cdm.scales") == [
+        ("2A", 90),
+        ("2A", 90),
+        ("2A", 104),
+        ("FU", 200),
+        ("FU", 200),
+    ]
     assert refusals(house, "SPELLING") == []
 
 
@@ -309,7 +363,9 @@ def test_identical_history_rows_become_one(house: Warehouse) -> None:
 def test_rating_of_medical_burden_counts_only_with_a_coordinator(house: Warehouse) -> None:
     """crs01: a filled crcid marks a real row."""
     assert rows(house, "NO_CRCID", "*", "cdm.history") == []
-    dropped = kit.query(house, "select fate, n_rows from quality.form_rows where src_form = 'crs01' and fate = 'not_a_real_row'")
+    dropped = kit.query(
+        house, "select fate, n_rows from quality.form_rows where src_form = 'crs01' and fate = 'not_a_real_row'"
+    )
     assert dropped == [("not_a_real_row", 14)], "one row times fourteen organ systems"
     found = rows(house, "EPISODE", "variable_id, value_num, value_missing", "cdm.history", "variable_id like 'cirs%'")
     assert found == [("cirs_eyes", None, "unknown"), ("cirs_heart", 2.0, None)]
@@ -317,20 +373,27 @@ def test_rating_of_medical_burden_counts_only_with_a_coordinator(house: Warehous
 
 def test_screened_but_never_enrolled_is_dropped_by_name(house: Warehouse) -> None:
     """el01: pstat 4 = enrolled."""
-    dropped = kit.query(house, "select distinct fate, n_rows from quality.form_rows where block = 'persons' and study_id = 'stard'")
+    dropped = kit.query(
+        house, "select distinct fate, n_rows from quality.form_rows where block = 'persons' and study_id = 'stard'"
+    )
     assert set(dropped) == {("raw", len(PERSONS) + 1), ("not_enrolled", 1), ("used", len(PERSONS))}
 
 
 def test_exactly_half_is_response(house: Warehouse) -> None:
-    assert rows(house, "TIE", "verdict", "marts.outcomes", "definition_id = 'response_50' and instrument_id = 'QIDS_SR16'") == [("met",)]
+    assert rows(
+        house, "TIE", "verdict", "marts.outcomes", "definition_id = 'response_50' and instrument_id = 'QIDS_SR16'"
+    ) == [("met",)]
 
 
 def test_nothing_is_lost(house: Warehouse) -> None:
     """Both identities of decision 4 on these files, from the published tables."""
-    assert kit.query(
-        house,
-        "select * from quality.entity_rows where n_candidates <> n_accepted + n_merged + n_quarantined",
-    ) == []
+    assert (
+        kit.query(
+            house,
+            "select * from quality.entity_rows where n_candidates <> n_accepted + n_merged + n_quarantined",
+        )
+        == []
+    )
 
 
 def test_reconciliation_does_not_apply_to_synthetic_files(house: Warehouse) -> None:

@@ -102,7 +102,7 @@ def everything(warehouse: Warehouse) -> Mapping[str, tuple[bytes, int]]:
 
 def test_values_stay_text_and_rows_are_numbered_as_a_spreadsheet_does(inbox: Path, warehouse: Warehouse) -> None:
     report = land_text(PLAIN.replace("\tF\t", "\t F \t"), inbox, warehouse)
-    assert [tuple(row) for row in raw(warehouse)][0] == ("src_file", "src_row", "subjectkey", "sex", "level", "score")
+    assert next(tuple(row) for row in raw(warehouse)) == ("src_file", "src_row", "subjectkey", "sex", "level", "score")
     assert [tuple(row.values()) for row in raw(warehouse)] == [
         ("hrsd01.txt", 2, "NDAR1", " F ", "Level 1", "20"),
         ("hrsd01.txt", 3, "NDAR2", "M", "Level 2", None),
@@ -782,7 +782,7 @@ def test_ensure_raw_rewrites_placeholders_and_refuses_landed_forms_when_columns_
     ensure_raw([study()], warehouse)
     wider = (*COLUMNS, Column("week", ""))
     changed = study(form(columns=wider), form("qids01", ("qids01.txt",), wider))
-    with pytest.raises(LandingError, match="hrsd01 was landed without week.*Land the form again"):
+    with pytest.raises(LandingError, match=r"hrsd01 was landed without week.*Land the form again"):
         ensure_raw([changed], warehouse)
     assert "week" in pq.read_schema(warehouse.raw / "toy" / "qids01.parquet").names
     land_text(PLAIN, inbox, warehouse, changed)

@@ -75,5 +75,5 @@ left join facts
     on spans.subject_id = facts.subject_id and spans.step_id = facts.step_id
 left join {{ ref('study_arms') }} as arms
     on spans.study_id = arms.study_id
-    and spans.step_id = arms.step_id
-    and coalesce(facts.arm_assigned, steps.default_arm) = arms.arm_assigned
+        and spans.step_id = arms.step_id
+        and coalesce(facts.arm_assigned, steps.default_arm) = arms.arm_assigned

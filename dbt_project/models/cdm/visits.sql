@@ -26,11 +26,17 @@ answered as (
     from attended
     inner join schedule
         on attended.study_id = schedule.study_id
-        and attended.step_id = schedule.step_id
-        and attended.contact = schedule.contact
+            and attended.step_id = schedule.step_id
+            and attended.contact = schedule.contact
     where
         attended.step_day between schedule.day_from and schedule.day_to
         or (schedule.day_from is null and attended.week_label = schedule.week_label)
+),
+
+last_steps as (
+    select subject_id, max(step_no) as step_no
+    from steps
+    group by subject_id
 ),
 
 left_behind as (
@@ -43,51 +49,79 @@ left_behind as (
         schedule.planned_step_day as step_day,
         steps.start_day + schedule.planned_step_day as day,
         case
-            when steps.exit_reason not in ('unknown', 'lost')
-                and schedule.planned_step_day > steps.end_day - steps.start_day then 'after_exit'
-            when coalesce(following.step_no, 0) > steps.step_no
-                and steps.start_day + schedule.planned_step_day > steps.end_day then 'after_exit'
+            when schedule.planned_step_day <= steps.end_day - steps.start_day then 'missed'
+            when steps.exit_reason not in ('unknown', 'lost') or last_steps.step_no > steps.step_no then 'after_exit'
             else 'missed'
         end as status
     from steps
     inner join schedule on steps.study_id = schedule.study_id and steps.step_id = schedule.step_id
-    left join (select subject_id, max(step_no) as step_no from steps group by subject_id) as following
-        on steps.subject_id = following.subject_id
-    where not exists (
-        select 1
-        from answered
-        where answered.subject_id = steps.subject_id
-            and answered.step_id = steps.step_id
-            and answered.week_label = schedule.week_label
-    )
+    inner join last_steps on steps.subject_id = last_steps.subject_id
+    left join answered
+        on steps.subject_id = answered.subject_id
+            and steps.step_id = answered.step_id
+            and schedule.week_label = answered.week_label
+    where answered.subject_id is null
 ),
 
--- another visit may have been held on the very day: the missed one then stands on the next free day
+-- another visit may have been held on the very day: the missed one then stands on the next free day of the week
+shifts as (
+    select 0 as shift
+    union all
+    select 1 as shift
+    union all
+    select 2 as shift
+    union all
+    select 3 as shift
+    union all
+    select 4 as shift
+    union all
+    select 5 as shift
+    union all
+    select 6 as shift
+),
+
+taken as (
+    select distinct subject_id, step_id, contact, day
+    from attended
+),
+
 clashing as (
-    select left_behind.*, later.shift
+    select left_behind.*
     from left_behind
-    cross join (select 0 as shift union all select 1 union all select 2 union all select 3
-        union all select 4 union all select 5 union all select 6) as later
-    where exists (
-        select 1
-        from attended
-        where attended.subject_id = left_behind.subject_id
-            and attended.step_id = left_behind.step_id
-            and attended.contact = left_behind.contact
-            and attended.day = left_behind.day
-    )
+    inner join taken
+        on left_behind.subject_id = taken.subject_id
+            and left_behind.step_id = taken.step_id
+            and left_behind.contact = taken.contact
+            and left_behind.day = taken.day
 ),
 
 free_days as (
-    select clashing.subject_id, clashing.step_id, clashing.week_label, min(clashing.shift) as shift
+    select clashing.subject_id, clashing.step_id, clashing.week_label, min(shifts.shift) as shift
     from clashing
-    left join attended
-        on attended.subject_id = clashing.subject_id
-        and attended.step_id = clashing.step_id
-        and attended.contact = clashing.contact
-        and attended.day = clashing.day + clashing.shift
-    where attended.day is null
+    cross join shifts
+    left join taken
+        on clashing.subject_id = taken.subject_id
+            and clashing.step_id = taken.step_id
+            and clashing.contact = taken.contact
+            and clashing.day + shifts.shift = taken.day
+    where taken.day is null
     group by clashing.subject_id, clashing.step_id, clashing.week_label
+),
+
+-- a person seen on every day of that week has missed no visit of it
+placed as (
+    select
+        left_behind.*,
+        case when clashing.subject_id is null then 0 else free_days.shift end as shift
+    from left_behind
+    left join clashing
+        on left_behind.subject_id = clashing.subject_id
+            and left_behind.step_id = clashing.step_id
+            and left_behind.week_label = clashing.week_label
+    left join free_days
+        on left_behind.subject_id = free_days.subject_id
+            and left_behind.step_id = free_days.step_id
+            and left_behind.week_label = free_days.week_label
 )
 
 select
@@ -108,20 +142,17 @@ from attended
 union all
 
 select
-    left_behind.subject_id,
-    left_behind.step_id,
-    left_behind.day + coalesce(free_days.shift, 0) as day,
-    left_behind.step_day + coalesce(free_days.shift, 0) as step_day,
-    left_behind.week_label,
-    left_behind.contact,
-    left_behind.status,
+    subject_id,
+    step_id,
+    day + shift as day,
+    step_day + shift as step_day,
+    week_label,
+    contact,
+    status,
     cast(null as {{ type_text() }}) as opens_step,
-    left_behind.study_id,
+    study_id,
     'generated:schedule' as src_form,
     cast(null as bigint) as src_row,
     0 as n_src
-from left_behind
-left join free_days
-    on left_behind.subject_id = free_days.subject_id
-    and left_behind.step_id = free_days.step_id
-    and left_behind.week_label = free_days.week_label
+from placed
+where shift is not null

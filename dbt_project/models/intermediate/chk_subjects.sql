@@ -21,13 +21,13 @@ merged as (
         max(analysis_flags) as analysis_flags,
         max(site_code) as site_code,
         max(age_reported) as age_reported,
-        min(sex) is distinct from max(sex)
-        or min(race) is distinct from max(race)
-        or min(ethnicity) is distinct from max(ethnicity)
-        or min(setting) is distinct from max(setting)
-        or min(diagnosis) is distinct from max(diagnosis)
-        or min(site_code) is distinct from max(site_code)
-        or min(age_reported) is distinct from max(age_reported) as key_conflict,
+        coalesce(min(sex) <> max(sex), false)
+        or coalesce(min(race) <> max(race), false)
+        or coalesce(min(ethnicity) <> max(ethnicity), false)
+        or coalesce(min(setting) <> max(setting), false)
+        or coalesce(min(diagnosis) <> max(diagnosis), false)
+        or coalesce(min(site_code) <> max(site_code), false)
+        or coalesce(min(age_reported) <> max(age_reported), false) as key_conflict,
         min_by(src_form, {{ source_order() }}) as src_form,
         min_by(src_row, {{ source_order() }}) as src_row,
         count(*) as n_src

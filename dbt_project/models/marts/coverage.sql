@@ -8,21 +8,34 @@ with
     select
         study_id,
         count(*) as n_rows,
-{% for column in cdm_columns(entity) %}
-        count({{ column }}) as {{ column }}{{ ',' if not loop.last }}
-{% endfor %}
+    {% for column in cdm_columns(entity) %}
+    count({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+    {% endfor %}
     from {{ ref(entity) }}
     group by study_id
 ),
 
 {% endfor %}
 filled as (
-{% for entity in entities %}
+    {% for entity in entities %}
     select study_id, '{{ entity }}' as entity, column_name, n_rows, n_values
     from {{ entity }}_counts
     unpivot (n_values for column_name in ({{ cdm_columns(entity) | join(', ') }}))
     {{ 'union all' if not loop.last }}
-{% endfor %}
+    {% endfor %}
+),
+
+-- the mapping fills the raw age and site, the system makes the published columns of them
+named as (
+    select
+        study_id,
+        entity,
+        block,
+        case column_name when 'age_reported' then 'age' when 'site_code' then 'site_no' else column_name end
+            as column_name,
+        status,
+        comment
+    from {{ ref('mapping_status') }}
 ),
 
 -- several blocks may feed one column: the best word counts, with its comment
@@ -41,7 +54,7 @@ ranked as (
                 case status when 'complete' then 1 when 'partial' then 2 when 'impossible' then 3 else 4 end,
                 block
         ) as place
-    from {{ ref('mapping_status') }}
+    from named
 ),
 
 mapped as (
@@ -62,6 +75,5 @@ select
 from mapped
 full join filled
     on mapped.study_id = filled.study_id
-    and mapped.entity = filled.entity
-    and mapped.column_name = filled.column_name
-where coalesce(mapped.column_name, filled.column_name) not in ('site_code', 'age_reported')
+        and mapped.entity = filled.entity
+        and mapped.column_name = filled.column_name

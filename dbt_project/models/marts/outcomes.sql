@@ -38,7 +38,7 @@ asked as (
     from scores
     inner join definitions
         on definitions.scale_scope = 'any severity scale'
-        or contains(concat(';', definitions.scale_scope, ';'), concat(';', scores.instrument_id, ';'))
+            or contains(concat(';', definitions.scale_scope, ';'), concat(';', scores.instrument_id, ';'))
 ),
 
 judged as (

@@ -20,8 +20,7 @@ steps as (
 instruments as (
     select distinct scales.study_id, scales.instrument_id
     from scales
-    inner join {{ ref('ref_scales') }} as known on scales.instrument_id = known.scale_id
-    where known.response_min_pct_reduction is not null
+    inner join {{ ref('severity_scales') }} as severity on scales.instrument_id = severity.instrument_id
 ),
 
 expected as (
@@ -36,15 +35,21 @@ baselines as (
         expected.subject_id,
         expected.step_id,
         expected.instrument_id,
-        min_by(scales.day, abs(scales.day - expected.start_day) * 1000 + scales.day - expected.start_day
-            + scales.occasion / 1000.0) as baseline_day,
-        min_by(scales.score_used, abs(scales.day - expected.start_day) * 1000 + scales.day - expected.start_day
-            + scales.occasion / 1000.0) as baseline_score
+        min_by(
+            scales.day, abs(scales.day - expected.start_day) * 1000 + scales.day - expected.start_day
+            + scales.occasion / 1000.0
+        ) as baseline_day,
+        min_by(
+            scales.score_used, abs(scales.day - expected.start_day) * 1000 + scales.day - expected.start_day
+            + scales.occasion / 1000.0
+        ) as baseline_score
     from expected
     inner join scales
         on expected.subject_id = scales.subject_id
-        and expected.instrument_id = scales.instrument_id
-        and scales.day between expected.start_day + expected.baseline_from and expected.start_day + expected.baseline_to
+            and expected.instrument_id = scales.instrument_id
+            and scales.day between expected.start_day
+            + expected.baseline_from and expected.start_day
+            + expected.baseline_to
     group by expected.subject_id, expected.step_id, expected.instrument_id
 ),
 
@@ -60,9 +65,9 @@ exits as (
     from expected
     inner join scales
         on expected.subject_id = scales.subject_id
-        and expected.step_id = scales.step_id
-        and expected.instrument_id = scales.instrument_id
-        and scales.day > expected.start_day + expected.baseline_to
+            and expected.step_id = scales.step_id
+            and expected.instrument_id = scales.instrument_id
+            and scales.day > expected.start_day + expected.baseline_to
     group by expected.subject_id, expected.step_id, expected.instrument_id
 )
 
@@ -85,9 +90,9 @@ select
 from expected
 left join baselines
     on expected.subject_id = baselines.subject_id
-    and expected.step_id = baselines.step_id
-    and expected.instrument_id = baselines.instrument_id
+        and expected.step_id = baselines.step_id
+        and expected.instrument_id = baselines.instrument_id
 left join exits
     on expected.subject_id = exits.subject_id
-    and expected.step_id = exits.step_id
-    and expected.instrument_id = exits.instrument_id
+        and expected.step_id = exits.step_id
+        and expected.instrument_id = exits.instrument_id

@@ -5,16 +5,16 @@
 with
 
 candidates as (
-{% for entity in ['subjects', 'steps', 'visits', 'scales', 'treatments', 'history', 'conditions', 'genotypes'] %}
+    {% for entity in ['subjects', 'steps', 'visits', 'scales', 'treatments', 'history', 'conditions', 'genotypes'] %}
     select study_id, '{{ entity }}' as entity, count(*) as n_rows
     from {{ ref('int_' ~ entity) }}
     group by study_id
     {{ 'union all' if not loop.last }}
-{% endfor %}
+    {% endfor %}
 ),
 
 accepted as (
-{% for entity in ['subjects', 'steps', 'visits', 'scales', 'treatments', 'history', 'conditions', 'genotypes'] %}
+    {% for entity in ['subjects', 'steps', 'visits', 'scales', 'treatments', 'history', 'conditions', 'genotypes'] %}
     select
         study_id,
         '{{ entity }}' as entity,
@@ -24,7 +24,7 @@ accepted as (
     from {{ ref(entity) }}
     group by study_id
     {{ 'union all' if not loop.last }}
-{% endfor %}
+    {% endfor %}
 ),
 
 quarantined as (

@@ -15,8 +15,8 @@ refused as (
     inner join {{ ref('int_subjects') }} as rows
         -- a row without a person is a group by itself
         on coalesce(groups.subject_id, concat(groups.src_form, ' ', groups.src_row))
-        = coalesce(rows.subject_id, concat(rows.src_form, ' ', rows.src_row))
-        and groups.study_id = rows.study_id
+            = coalesce(rows.subject_id, concat(rows.src_form, ' ', rows.src_row))
+            and groups.study_id = rows.study_id
     where groups.failed_rules <> 0
 
     union all
@@ -45,9 +45,9 @@ refused as (
     from {{ ref('chk_visits') }} as groups
     inner join {{ ref('int_visits') }} as rows
         on groups.study_id = rows.study_id
-        and groups.subject_id = rows.subject_id
-        and groups.day = rows.day
-        and groups.contact = rows.contact
+            and groups.subject_id = rows.subject_id
+            and groups.day = rows.day
+            and groups.contact = rows.contact
     left join visits_alone as alone
         on rows.study_id = alone.study_id and rows.block = alone.block and rows.src_row = alone.src_row
     where (groups.failed_rules & {{ rule_bit('visits', 'key:conflict') }}) <> 0 and alone.src_row is null
@@ -68,7 +68,7 @@ refused as (
     from {{ ref('chk_' ~ entity) }} as checked
     left join {{ ref('dup_' ~ entity) }} as twins on {{ same_row('checked', 'twins') }}
     where checked.failed_rules <> 0 or twins.verdict = 'conflict'
-{% endfor %}
+    {% endfor %}
 )
 
 select

@@ -4,11 +4,11 @@
 with
 
 checks as (
-{% for study in studies %}
+    {% for study in studies %}
     select study_id, check_id, observed
     from {{ ref('recon_' ~ study) }}
     {{ 'union all' if not loop.last }}
-{% endfor %}
+    {% endfor %}
 ),
 
 deliveries as (

@@ -6,12 +6,12 @@
 with
 
 keys as (
-{% for form in forms %}
+    {% for form in forms %}
     select distinct subject_id, src_subject_id
     from {{ ref('stg_stard__' ~ form) }}
     where subject_id is not null and src_subject_id is not null
     {{ 'union' if not loop.last }}
-{% endfor %}
+    {% endfor %}
 ),
 
 numbers as (

@@ -5,7 +5,14 @@
 with
 
 doses as (
-    select subject_id, src_form, src_row, days_baseline, 1 as slot_no, medication1_name as drug, medication1_dosage__raw as raw_dose
+    select
+        subject_id,
+        src_form,
+        src_row,
+        days_baseline,
+        1 as slot_no,
+        medication1_name as drug,
+        medication1_dosage__raw as raw_dose
     from {{ ref('stg_stard__ccv01') }}
     union all
     select subject_id, src_form, src_row, days_baseline, 2, medication2_name, medication2_dosage__raw

@@ -68,7 +68,7 @@ labels as (
     from first_level
     left join second_level
         on first_level.subject_id = second_level.subject_id
-        and first_level.instrument_id = second_level.instrument_id
+            and first_level.instrument_id = second_level.instrument_id
     where first_level.first_score > 5
 ),
 

@@ -1,0 +1,139 @@
+"""The figures of the report as inline SVG. They are drawn from published counts only, never from the data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import pandas as pd
+import vl_convert as vlc
+
+from analysis.report.tables import EXCLUSIVE, FlowRow, OutcomeRow
+
+FONT = "Helvetica Neue, Helvetica, Arial, sans-serif"
+INK, QUIET, RULE = "#1f2933", "#66727f", "#d9dee3"
+FLOW = {
+    "persons": "#33475b",
+    "entered": "#2f6f8f",
+    "with baseline score": "#6aa3bd",
+    "with later visit": "#9cc3d5",
+    "with exit score": "#c9dfe8",
+}
+OUTCOMES = {
+    "response": "#2f6f8f",
+    "partial response": "#9cc3d5",
+    "non-response": "#d8a47f",
+    "not determinable": "#e4e7eb",
+    "withheld": "#f5f0e1",
+}
+RANKS = ("response", "partial response", "withheld", "non-response", "not determinable")
+"""From left to right; what is withheld stands between the two ends, so that these keep their place."""
+WIDTHS = {"wide": 860, "narrow": 350}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure, drawn once for a desk and once for a phone."""
+
+    wide: str
+    narrow: str
+
+
+def attrition(rows: Sequence[FlowRow], name: str) -> Figure:
+    """Bars from persons found down to each step; a count that is not shown has no bar but its mark."""
+    shown = [r for r in rows if r.in_figure]
+    frame = pd.DataFrame(
+        {
+            "label": [r.label for r in shown],
+            "kind": [r.kind for r in shown],
+            "n": [r.count.value or 0 for r in shown],
+            "text": [r.count.text for r in shown],
+        }
+    )
+    return Figure(*(_svg(_flow(frame, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+
+
+def _flow(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
+    order = list(frame["label"])
+    largest = max(int(frame["n"].max()), 1)
+    short = "indexof(datum.label, ': with') > 0 ? split(datum.label, ': ')[1] : datum.label"
+    axis = alt.Axis(labelLimit=230, labelExpr=short, ticks=False, domain=False)
+    y = alt.Y("label:N", sort=order, title=None, axis=axis)
+    x = alt.X("n:Q", title="persons", scale=alt.Scale(domain=[0, largest * 1.12]), axis=_axis())
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=list(FLOW), range=list(FLOW.values())), legend=None)
+    base = alt.Chart(frame)
+    bars = base.mark_bar(height={"band": 0.78}).encode(x=x, y=y, color=colour)
+    texts = base.mark_text(align="left", dx=4, color=INK, fontSize=11).encode(x="n:Q", y=y, text="text:N")
+    return alt.layer(bars, texts).properties(width=width - (210 if width > 500 else 175), height=18 * len(order))
+
+
+def outcomes(rows: Sequence[OutcomeRow], name: str) -> Figure:
+    """Per step and instrument everybody who entered, by outcome; remission as a mark on the same scale."""
+    one_step = len({r.step for r in rows}) == 1
+    labels = [r.instrument if one_step else f"{r.step} · {r.instrument}" for r in rows]
+    frame = pd.DataFrame([part for row, label in zip(rows, labels, strict=True) for part in _parts(row, label)])
+    remitted = [
+        {"label": label, "share": r.remission.of_entered}
+        for r, label in zip(rows, labels, strict=True)
+        if r.remission is not None and r.remission.of_entered is not None
+    ]
+    marks = pd.DataFrame(remitted, columns=["label", "share"])
+    return Figure(*(_svg(_stacked(frame, marks, labels, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+
+
+def _parts(row: OutcomeRow, label: str) -> list[dict[str, object]]:
+    """Shares of the persons who entered, laid end to end; what is not shown is one rest, as a reader can compute it."""
+    entered = row.entered.value
+    if not entered:
+        return []
+    shares = {v.outcome: v.of_entered for v in row.exclusive}
+    if row.not_determinable is not None:
+        shares["not determinable"] = 100 * row.not_determinable / entered
+    known = {o: s for o, s in shares.items() if s is not None}
+    rest = 100 - sum(known.values())
+    if rest > 1e-6:
+        known["withheld"] = rest
+    parts, start = [], 0.0
+    for outcome in sorted(known, key=RANKS.index):
+        share = known[outcome]
+        text = f"{share:.0f}" if outcome in EXCLUSIVE and share >= 7 else ""
+        parts.append({"label": label, "part": outcome, "start": start, "end": start + share, "text": text})
+        start += share
+    return parts
+
+
+def _stacked(frame: pd.DataFrame, marks: pd.DataFrame, order: list[str], width: int) -> alt.LayerChart | alt.FacetChart:
+    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=200, ticks=False, domain=False))
+    present = [o for o in OUTCOMES if o in set(frame["part"])]
+    colour = alt.Color(
+        "part:N",
+        title=None,
+        scale=alt.Scale(domain=present, range=[OUTCOMES[o] for o in present]),
+        legend=alt.Legend(orient="top", direction="horizontal", columns=5 if width > 500 else 2, symbolType="square"),
+    )
+    x = alt.X("start:Q", title="% of persons who entered", scale=alt.Scale(domain=[0, 100]), axis=_axis())
+    bars = alt.Chart(frame).mark_bar(height={"band": 0.7}).encode(x=x, x2="end:Q", y=y, color=colour)
+    ink = alt.condition("datum.part == 'response'", alt.value("#ffffff"), alt.value(INK))
+    numbers = alt.Chart(frame).mark_text(align="right", dx=-4, fontSize=10.5)
+    numbers = numbers.encode(x=alt.X("end:Q"), y=y, text="text:N", color=ink)
+    dots = (
+        alt.Chart(marks)
+        .mark_point(shape="diamond", size=70, fill="#ffffff", stroke=INK, strokeWidth=1.4, opacity=1, yOffset=10)
+        .encode(x=alt.X("share:Q"), y=y)
+    )
+    return alt.layer(bars, numbers, dots).properties(width=width - 130, height=28 * len(order))
+
+
+def _axis() -> alt.Axis:
+    return alt.Axis(grid=True, gridColor=RULE, tickCount=5, format=",d", domain=False, ticks=False)
+
+
+def _svg(chart: alt.LayerChart | alt.FacetChart, name: str) -> str:
+    """The chart as SVG that several times in one page does not clash, and that asks for nothing outside."""
+    styled = chart.configure(font=FONT, background="transparent").configure_view(stroke=None)
+    styled = styled.configure_axis(labelColor=INK, titleColor=QUIET, titleFontWeight="normal", labelFontSize=11)
+    svg = vlc.vegalite_to_svg(styled.to_dict())
+    svg = re.sub(r'(id="|url\(#)(\w+)', rf"\1{name}-\2", svg)
+    return svg.replace("<svg ", '<svg role="img" ', 1)

@@ -1,0 +1,118 @@
+"""Writes the one-page report of a warehouse: one HTML file without outside requests that passes the small-cell rule.
+
+The page depends on the content of the warehouse alone: the same data give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from analysis.report import figures, tables
+from analysis.report.counts import collect
+from analysis.report.disclosure import Published, Shown, minimum_count
+from analysis.warehouse import Warehouse, connect
+
+
+def write_report(database: Path, out: Path, *, minimum: int | None = None) -> Path:
+    """Write the report of the published file `database` to `out`, all at once, and give its path.
+
+    `minimum` is the smallest count above zero that may be shown: without it `$TRD_MIN_CELL`, else 5.
+    """
+    smallest = minimum_count(minimum)
+    with connect(database) as warehouse:
+        html = render(warehouse, smallest)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=out.parent, prefix=".report-", suffix=".html")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(html)
+    part = Path(name)
+    part.chmod(0o644)
+    return part.replace(out)
+
+
+def render(warehouse: Warehouse, minimum: int) -> str:
+    """The page as text."""
+    cells = collect(warehouse).protect(minimum)
+    names = tables.labels(warehouse)
+    shown = tables.studies(warehouse, cells)
+    outcomes = warehouse.frame("select outcome_id, outcome from reference.outcome_definitions")
+    kinds = {str(i): str(o) for i, o in outcomes.itertuples(index=False, name=None)}
+    sections = [_study(warehouse, s, cells, names, kinds) for s in shown]
+    used = sorted({v.definition_id for s in sections for row in s["outcomes"] for v in row.verdicts})
+    page = _environment().get_template("page.html.j2")
+    return page.render(
+        studies=shown,
+        sections=sections,
+        synthetic=[s for s in shown if s.synthetic],
+        definitions=tables.definitions(warehouse, used),
+        instruments={i: names.instruments.get(i, "") for i in sorted(_instruments(sections))},
+        coverage=tables.coverage(warehouse, cells, shown),
+        cells=cells,
+        minimum=minimum,
+        kinds=(*tables.EXCLUSIVE, "remission"),
+    )
+
+
+def _study(
+    warehouse: Warehouse, study: tables.Study, cells: Published, names: tables.Labels, kinds: dict[str, str]
+) -> dict[str, Any]:
+    """All that the page says of one study."""
+    name = study.study_id
+    flow = tables.flow(name, cells, names)
+    outcomes = tables.outcomes(name, cells, names, kinds)
+    return {
+        "study": study,
+        "flow": flow,
+        "flow_figure": _drawn(figures.attrition(flow, f"flow-{name}")) if flow else None,
+        "exits": tables.exits(name, cells, names),
+        "outcomes": outcomes,
+        "outcome_figure": _drawn(figures.outcomes(outcomes, f"outcomes-{name}")) if _has_bars(outcomes) else None,
+        "refusals": tables.refusals(name, cells, names),
+        "issues": tables.issues(name, cells),
+        "forms": tables.form_identity(warehouse, name, cells),
+        "entities": tables.entity_identity(warehouse, name, cells),
+        "findings": tables.findings(warehouse, name, cells, names),
+        "reconciliation": tables.reconciliation(warehouse, name, cells),
+    }
+
+
+def _has_bars(rows: list[tables.OutcomeRow]) -> bool:
+    return any(row.entered.value for row in rows)
+
+
+def _instruments(sections: list[dict[str, Any]]) -> set[str]:
+    return {row.instrument for section in sections for row in section["outcomes"]}
+
+
+def _drawn(figure: figures.Figure) -> figures.Figure:
+    """The drawing is ours and safe; everything else on the page is escaped."""
+    return figures.Figure(Markup(figure.wide), Markup(figure.narrow))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("analysis.report", "templates"),
+        autoescape=select_autoescape(["html", "j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = _count
+    environment.filters["percent"] = tables.percent
+    return environment
+
+
+def _count(cell: Shown | None) -> Markup:
+    """A count as the page prints it."""
+    if cell is None:
+        return Markup("–")
+    if cell.mark == "shown":
+        return Markup("{}").format(cell.text)
+    title = "a small count" if cell.mark == "small" else "withheld, so that no small count can be computed"
+    return Markup('<span class="mark" title="{}">{}</span>').format(title, cell.text)
