@@ -81,7 +81,7 @@ def kill_at_random(warehouse: Warehouse, times: int, seed: int) -> int:
         before = digest(warehouse)
         process = subprocess.Popen(
             kit.command(warehouse, "build"),
-            cwd=DBT_PROJECT,
+            cwd=kit.quick_project(),
             env=kit.environment(warehouse),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -124,7 +124,15 @@ def test_a_partial_build_is_not_published(house: Warehouse) -> None:
     assert digest(house) == before
 
 
-@pytest.mark.parametrize("command", [("run",), ("build", "--empty"), ("build", "--exclude", "assert_form_rows_add_up")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run",),
+        ("build", "--empty"),
+        ("build", "--exclude", "assert_form_rows_add_up"),
+        ("build", "--exclude-resource-type", "unit_test"),
+    ],
+)
 def test_nothing_but_a_full_build_is_published(house: Warehouse, command: tuple[str, ...]) -> None:
     before = digest(house)
     kit.dbt(house, *command)
@@ -132,18 +140,10 @@ def test_nothing_but_a_full_build_is_published(house: Warehouse, command: tuple[
 
 
 def test_a_failing_test_keeps_the_old_file(house: Warehouse, tmp_path: Path) -> None:
-    project = tmp_path / "dbt_project"
-    shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    project = kit.copy_project(tmp_path / "dbt_project", "*__unit_tests.yml")
     (project / "tests" / "assert_never.sql").write_text("select 1 as one\n")
     before = digest(house)
-    result = subprocess.run(
-        kit.command(house, "build"),
-        cwd=project,
-        env=kit.environment(house),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = kit.dbt(house, "build", project=project)
     assert result.returncode == 1
     assert "Not published" in result.stdout
     assert digest(house) == before
@@ -153,7 +153,7 @@ def test_a_second_build_at_the_same_time_is_refused(house: Warehouse) -> None:
     before = digest(house)
     first = subprocess.Popen(
         kit.command(house, "build"),
-        cwd=DBT_PROJECT,
+        cwd=kit.quick_project(),
         env=kit.environment(house),
         stdout=subprocess.PIPE,
         text=True,
@@ -172,9 +172,9 @@ def test_a_second_build_at_the_same_time_is_refused(house: Warehouse) -> None:
 
 
 def test_a_green_build_is_published_while_others_read(house: Warehouse) -> None:
-    """Runs last: the 50 persons landed since stand in the new file, the open reader kept the old one."""
+    """The whole project with its dbt unit tests; the 50 persons landed since stand in the new file."""
     with reading(house) as errors:
-        kit.build(house)
+        kit.build(house, project=DBT_PROJECT)
     assert errors == []
     assert kit.query(house, "select count(*) from cdm.subjects") == [(50,)]
 

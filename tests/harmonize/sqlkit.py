@@ -16,7 +16,7 @@ import duckdb
 import jinja2
 import pyarrow as pa
 
-from harmonize.compiler import block_sql, issue_bits, staging_sql
+from harmonize.block_sql import block_sql, issue_bits, staging_sql
 from harmonize.mapping import BLOCK_HEADER, MAPPING_HEADER, Block, read_mapping
 from harmonize.paths import DBT_PROJECT, SEEDS
 from harmonize.sources import Form, Study, read_study

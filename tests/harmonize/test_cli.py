@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +19,8 @@ from typer.testing import CliRunner
 from harmonize import build as building
 from harmonize.cli import app, console
 from harmonize.cli import build as build_commands
-from harmonize.paths import DBT_PROJECT, Warehouse
+from harmonize.paths import Warehouse
+from tests.dbt_project import kit
 
 COMMANDS = "land synth compile build status quarantine coverage sql report demo".split()
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
@@ -87,9 +87,7 @@ def _land_and_build(root: Path) -> dict[str, object]:
     """In a process of its own and from another folder, as a user would; without dbt's unit tests, which take long."""
     landed = run(root / "warehouse", "land", "dia", str(write_dia(root / "delivery")), "--synthetic")
     assert landed.code == 0, landed.err
-    project = root / "dbt_project"
-    leave_out = shutil.ignore_patterns("*__unit_tests.yml", "target", "logs")
-    shutil.copytree(DBT_PROJECT, project, ignore=leave_out, dirs_exist_ok=True)
+    project = kit.quick_project()
     done = subprocess.run(
         [sys.executable, "-c", BUILD, str(project), "build", "--json"],
         cwd=root,

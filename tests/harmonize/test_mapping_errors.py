@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harmonize.compiler import block_sql
+from harmonize.block_sql import block_sql
 from harmonize.mapping import MAPPING_HEADER, MappingError, has_mapping, read_mapping
 from harmonize.paths import MAPPINGS
 from harmonize.sources import Study, studies

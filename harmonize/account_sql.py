@@ -1,0 +1,100 @@
+"""The SQL that accounts for every raw row and every cell that could not be used (decision 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harmonize.block_sql import all_of, issue_bits, slot_present
+from harmonize.mapping import Block
+from harmonize.sources import Study
+
+
+def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
+    """What became of every raw row, per form and block: the first identity of decision 4.
+
+    `raw` counts rows as landed times slots, `used` counts what the block's model gives; the drops between them are
+    counted from the staged form, so that the three come from different places.
+    """
+    parts = []
+    for block in blocks:
+        stg = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
+        n = max(len(block.slots), 1)
+        head = _row_head(block.study, block.form.name, block.name, block.entity.name)
+        raw = f"{{{{ source('{block.study}', '{block.form.name}') }}}}"
+        parts.append(f"select {head}, 'raw' as fate, count(*) * {n} as n_rows from {raw}")
+        arms = "".join(f" when not coalesce({f.keep}, false) then '{f.rule}'" for f in block.filters)
+        fate = f"case when drop_rule is not null then drop_rule{arms} end"
+        parts.append(
+            f"select {head}, fate, count(*) * {n} as n_rows\n"
+            f"from (select {fate} as fate from {stg}) as fates\n"
+            "where fate is not null\ngroup by fate"
+        )
+        if block.slots:
+            empty = " + ".join(f"case when {slot_present(s.columns)} then 0 else 1 end" for s in block.slots)
+            kept = all_of(["drop_rule is null", *(f"({f.keep})" for f in block.filters)], 4)
+            parts.append(
+                f"select {head}, 'empty_slot' as fate, cast(coalesce(sum({empty}), 0) as bigint) as n_rows\n"
+                f"from {stg}\nwhere {kept}"
+            )
+        parts.append(f"select {head}, 'used' as fate, count(*) as n_rows from {{{{ ref('{block.model}') }}}}")
+    mapped = {(b.study, b.form.name) for b in blocks}
+    for study in known:
+        for form in study.forms:
+            if (study.name, form.name) in mapped:
+                continue
+            head = _row_head(study.name, form.name, "none", "none")
+            raw = f"{{{{ source('{study.name}', '{form.name}') }}}}"
+            parts.append(f"select {head}, 'raw' as fate, count(*) as n_rows from {raw}")
+            parts.append(f"select {head}, 'not_mapped' as fate, count(*) as n_rows from {raw}")
+    return "\n" + "\n\nunion all\n\n".join(parts) + "\n"
+
+
+def _issue_rule(block: Block, target: str) -> str:
+    """How a cell of a target fails; quality.cell_issues tells letters from numbers out of place."""
+    type_ = block.entity.type_of(target)
+    if block.targets[target].verb in ("recode", "lookup") or type_ in ("text", "boolean"):
+        return "invalid_code"
+    return "not_whole" if type_ == "integer" else "unparseable"
+
+
+def _row_head(study: str, form: str, block: str, entity: str) -> str:
+    return f"'{study}' as study_id, '{form}' as src_form, '{block}' as block, '{entity}' as entity"
+
+
+def cell_issues_sql(blocks: list[Block]) -> str:
+    """Cells whose text could not be used, with the text: one row per raw row × column."""
+    parts = []
+    for block in blocks:
+        bits = issue_bits(block)
+        if not bits:
+            continue
+        cases_name, cases_raw, listed = [], [], []
+        for bit, _, columns, _ in bits:
+            listed.append(f"select {bit} as bit, {2**bit} as bit_value")
+            if len(columns) == 1:
+                cases_name.append(f"when {bit} then '{columns[0]}'")
+                cases_raw.append(f"when {bit} then staged.{columns[0]}__raw")
+            else:
+                by_slot = " ".join(f"when {i} then '{c}'" for i, c in enumerate(columns, start=1))
+                cases_name.append(f"when {bit} then case failing.slot_no {by_slot} end")
+                by_slot = " ".join(f"when {i} then staged.{c}__raw" for i, c in enumerate(columns, start=1))
+                cases_raw.append(f"when {bit} then case failing.slot_no {by_slot} end")
+        rule = " ".join(f"when {bit} then '{_issue_rule(block, target)}'" for bit, target, _, _ in bits)
+        numbers = " union all ".join(listed)
+        stg = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
+        failing = f"select src_row, slot_no, issue_mask from {{{{ ref('{block.model}') }}}} where issue_mask <> 0"
+        parts.append(
+            f"select\n    '{block.study}' as study_id,\n    '{block.entity.name}' as entity,\n"
+            f"    '{block.name}' as block,\n    staged.src_form,\n    staged.src_row,\n"
+            f"    case bits.bit {' '.join(cases_name)} end as column_name,\n"
+            f"    case bits.bit {' '.join(cases_raw)} end as raw_value,\n"
+            f"    case bits.bit {rule} end as rule\n"
+            f"from ({failing}) as failing\n"
+            f"inner join {stg} as staged on failing.src_row = staged.src_row\n"
+            f"inner join ({numbers}) as bits on (failing.issue_mask & bits.bit_value) <> 0"
+        )
+    if not parts:
+        texts = ("study_id", "entity", "block", "src_form", "column_name", "raw_value", "rule")
+        nulls = [f"    cast(null as {{{{ type_text() }}}}) as {name}" for name in texts]
+        return "\nselect\n" + ",\n".join([*nulls, "    cast(null as bigint) as src_row"]) + "\nwhere false\n"
+    return "\n" + "\n\nunion all\n\n".join(parts) + "\n"
