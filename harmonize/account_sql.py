@@ -61,6 +61,19 @@ def _row_head(study: str, form: str, block: str, entity: str) -> str:
     return f"'{study}' as study_id, '{form}' as src_form, '{block}' as block, '{entity}' as entity"
 
 
+def _issue_holder(block: Block) -> str:
+    """The model that says which rows of a block have an unusable cell.
+
+    The checked table keeps each row with its issues; subjects are merged there, and so are visits, but a visit whose
+    day or step cannot be read is always refused and stands alone.
+    """
+    name = block.entity.name
+    alone = {"day", "step_id", "contact", "status"}
+    if name == "subjects" or (name == "visits" and any(target not in alone for _, target, _, _ in issue_bits(block))):
+        return block.model
+    return f"chk_{name}"
+
+
 def cell_issues_sql(blocks: list[Block]) -> str:
     """Cells whose text could not be used, with the text: one row per raw row × column."""
     parts = []
@@ -82,7 +95,10 @@ def cell_issues_sql(blocks: list[Block]) -> str:
         rule = " ".join(f"when {bit} then '{_issue_rule(block, target)}'" for bit, target, _, _ in bits)
         numbers = " union all ".join(listed)
         stg = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
-        failing = f"select src_row, slot_no, issue_mask from {{{{ ref('{block.model}') }}}} where issue_mask <> 0"
+        holder = _issue_holder(block)
+        failing = f"select src_row, slot_no, issue_mask from {{{{ ref('{holder}') }}}} where issue_mask <> 0"
+        if holder != block.model:
+            failing += f" and study_id = '{block.study}' and block = '{block.name}'"
         parts.append(
             f"select\n    '{block.study}' as study_id,\n    '{block.entity.name}' as entity,\n"
             f"    '{block.name}' as block,\n    staged.src_form,\n    staged.src_row,\n"

@@ -25,7 +25,7 @@ HISTORY = Entity(
         "value_missing": column("text", "Why there is no value.", checks.isin("value_missing", REASONS)),
     },
     context={
-        "value": column("text", "value_num or value_code, whichever the variable has."),
+        "value": column("text", "value_code, or a word for a value_num: whether there is a value at all."),
         "value_min": column("double", "Smallest value of the variable."),
         "value_max": column("double", "Largest value of the variable."),
         "variable_known": column(

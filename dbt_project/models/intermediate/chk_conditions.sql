@@ -19,6 +19,21 @@ placed as (
 )
 
 select
-    *,
+    study_id,
+    subject_id,
+    condition_id,
+    relative,
+    start_day,
+    status,
+    timing,
+    code_system,
+    code,
+    src_form,
+    src_row,
+    block,
+    block_no,
+    slot_no,
+    boundary_allowed,
+    issue_mask,
     {{ gate_mask_conditions() }} as failed_rules
 from placed

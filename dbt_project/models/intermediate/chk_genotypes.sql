@@ -17,6 +17,24 @@ placed as (
 )
 
 select
-    *,
+    study_id,
+    subject_id,
+    variant_id,
+    assay,
+    effect_allele,
+    other_allele,
+    dosage,
+    dosage_missing,
+    genotype,
+    build,
+    imputation_r2,
+    call,
+    src_form,
+    src_row,
+    block,
+    block_no,
+    slot_no,
+    boundary_allowed,
+    issue_mask,
     {{ gate_mask_genotypes() }} as failed_rules
 from placed

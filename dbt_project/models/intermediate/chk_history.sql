@@ -9,7 +9,7 @@ candidates as (
 placed as (
     select
         candidates.*,
-        coalesce(cast(candidates.value_num as {{ type_text() }}), candidates.value_code) as value,
+        coalesce(candidates.value_code, case when candidates.value_num is not null then 'a number' end) as value,
         case when candidates.variable_id is not null then variables.variable_id is not null end as variable_known,
         variables.value_min,
         variables.value_max,
@@ -22,6 +22,20 @@ placed as (
 )
 
 select
-    *,
+    study_id,
+    subject_id,
+    variable_id,
+    occasion,
+    value_num,
+    value_code,
+    as_of_day,
+    value_missing,
+    src_form,
+    src_row,
+    block,
+    block_no,
+    slot_no,
+    boundary_allowed,
+    issue_mask,
     {{ gate_mask_history() }} as failed_rules
 from placed

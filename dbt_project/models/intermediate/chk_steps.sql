@@ -32,6 +32,22 @@ placed as (
 )
 
 select
-    *,
+    study_id,
+    subject_id,
+    step_id,
+    arm_assigned,
+    arm_missing,
+    preference_switch,
+    preference_augment,
+    preference_ct,
+    exit_reason,
+    day,
+    src_form,
+    src_row,
+    block,
+    block_no,
+    slot_no,
+    boundary_allowed,
+    issue_mask,
     {{ gate_mask_steps() }} as failed_rules
 from placed

@@ -25,6 +25,27 @@ placed as (
 )
 
 select
-    *,
+    study_id,
+    subject_id,
+    start_day,
+    end_day,
+    treatment_id,
+    occasion,
+    record_kind,
+    step_id,
+    step_no,
+    dose,
+    dose_unit,
+    dose_missing,
+    raw_name,
+    adherence,
+    plasma_level,
+    src_form,
+    src_row,
+    block,
+    block_no,
+    slot_no,
+    boundary_allowed,
+    issue_mask,
     {{ gate_mask_treatments() }} as failed_rules
 from placed

@@ -28,6 +28,7 @@ placed as (
 checked as (
     select
         *,
+        {{ source_order() }} as place,
         {{ gate_mask_visits() }} as failed_rules
     from placed
 ),
@@ -43,20 +44,22 @@ merged as (
         min_by(step_id, coalesce(step_no, 0)) as step_id,
         max_by(step_id, step_no) as last_step_id,
         coalesce(bit_count(bit_or({{ step_bit('step_no') }})), 0) as n_steps,
-        -- the first block that has a label; of two labels of one block the lower, so that every build decides the same
+        -- the first block that has a label; which of two labels of one block is left to a fingerprint, so that every
+        -- build decides the same
         min_by(
             week_label,
-            coalesce(step_no, 0) * 1000000.0 + block_no * 1000 + coalesce(try_cast(week_label as double), 0)
+            (coalesce(step_no, 0) * 1000 + block_no) * 1000000 + cast({{ fingerprint(['week_label']) }} % 1000000 as bigint)
         ) as week_label,
         min(status) as status,
-        min_by(src_form, {{ source_order() }}) as src_form,
-        min_by(src_row, {{ source_order() }}) as src_row,
-        min_by(block, {{ source_order() }}) as block,
+        min_by(src_form, place) as src_form,
+        min(place) % 1000000000000 as src_row,
+        min_by(block, place) as block,
+        max(issue_mask) as issue_mask,
         count(*) as n_src
     from checked
     group by
         study_id, subject_id, day, contact, failed_rules,
-        case when failed_rules <> 0 then {{ source_order() }} end
+        case when failed_rules <> 0 then place end
 )
 
 select
@@ -71,6 +74,8 @@ select
     src_form,
     src_row,
     block,
+    0 as slot_no,
+    issue_mask,
     n_src,
     failed_rules + case when n_steps > 2 then {{ rule_bit('visits', 'key:conflict') }} else 0 end as failed_rules
 from merged

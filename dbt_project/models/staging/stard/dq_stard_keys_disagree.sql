@@ -5,27 +5,35 @@
 {% set forms = ['el01', 'dm01', 'phx01', 'crs01', 'hrsd01', 'qids01', 'idsc01', 'ccv01', 'ivra01', 'le01'] %}
 with
 
+-- archive keys first, pseudonyms for the few that disagree: a pseudonym for every row would cost more than the rest
 keys as (
     {% for form in forms %}
-    select distinct subject_id, src_subject_id
+    select distinct coalesce(promoted_subjectkey, subjectkey) as person, src_subject_id
     from {{ ref('stg_stard__' ~ form) }}
-    where subject_id is not null and src_subject_id is not null
+    where coalesce(promoted_subjectkey, subjectkey) is not null and src_subject_id is not null
     {{ 'union' if not loop.last }}
     {% endfor %}
 ),
 
 numbers as (
-    select
-        subject_id,
-        count(*) over (partition by subject_id) as n_numbers,
-        count(*) over (partition by src_subject_id) as n_persons
+    select person, count(*) as n_numbers
     from keys
+    group by person
+),
+
+persons as (
+    select src_subject_id, count(*) as n_persons
+    from keys
+    group by src_subject_id
 )
 
-select distinct
+select
     'stard' as study_id,
-    subject_id,
-    n_numbers as n_study_numbers,
-    n_persons as n_persons_with_this_number
-from numbers
-where n_numbers > 1 or n_persons > 1
+    {{ pseudonym('stard', ['keys.person']) }} as subject_id,
+    max(numbers.n_numbers) as n_study_numbers,
+    max(persons.n_persons) as n_persons_with_this_number
+from keys
+inner join numbers on keys.person = numbers.person
+inner join persons on keys.src_subject_id = persons.src_subject_id
+where numbers.n_numbers > 1 or persons.n_persons > 1
+group by keys.person
