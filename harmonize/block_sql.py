@@ -8,7 +8,7 @@ from harmonize.mapping import Block
 from harmonize.sources import Form, Study
 from harmonize.verbs import Expression, compile_target
 from schemas import Entity
-from schemas.sql import SQL_TYPES, literal
+from schemas.sql import SQL_TYPES, literal, mask
 
 COMPANIONS = {
     "arm_missing": ("arm_assigned",),
@@ -156,8 +156,6 @@ def _candidate_columns(block: Block, expressions: dict[str, Expression]) -> list
             columns.append((name, _missing(block, expressions, COMPANIONS[name])))
         elif name in expressions:
             columns.append((name, expressions[name].value))
-    bits = [f"case when {condition} then {2**bit} else 0 end" for bit, _, _, condition in issue_bits(block)]
-    mask = "\n        + ".join(bits) if bits else "0"
     number = f"{block.number}"
     columns += [
         ("src_form", "src_form"),
@@ -166,7 +164,7 @@ def _candidate_columns(block: Block, expressions: dict[str, Expression]) -> list
         ("block_no", number),
         ("slot_no", "slot_no" if block.slots else "0"),
         ("boundary_allowed", str(block.duplicates == "boundary").lower()),
-        ("issue_mask", f"cast(\n        {mask}\n    as bigint)"),
+        ("issue_mask", mask([condition for _, _, _, condition in issue_bits(block)])),
     ]
     return columns
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harmonize.landing import land
-from harmonize.paths import Warehouse, public_data
+from harmonize.paths import Warehouse
 from harmonize.sources import study
 from tests.dbt_project import kit
 
@@ -17,18 +17,10 @@ FOLDERS = {"dia": "dia_antidepressant", "riesby": "riesby"}
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
-    found = public_data()
-    if found is None:
-        pytest.skip("the public data folder is not here: set TRD_PUBLIC_DATA or put it at ../shared/data")
-    return found
-
-
-@pytest.fixture(scope="module")
-def house(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def house(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     warehouse = Warehouse(Path(tmp_path_factory.mktemp("public")))
     for name, place in FOLDERS.items():
-        land(study(name), folder / place, warehouse)
+        land(study(name), public_data / place, warehouse)
     return kit.build(warehouse)
 
 
@@ -41,9 +33,9 @@ def test_the_dia_trial_has_172_subjects_in_two_arms(house: Warehouse) -> None:
     assert kit.query(house, "select count(*) from cdm.subjects where study_id = 'dia'") == [(172,)]
 
 
-def test_absent_visits_of_the_dia_trial_stand_as_missed(house: Warehouse, folder: Path) -> None:
+def test_absent_visits_of_the_dia_trial_stand_as_missed(house: Warehouse, public_data: Path) -> None:
     """172 patients × 4 planned visits less the rows of the file, patient by patient; no zero is made of them."""
-    raw = pd.read_csv(folder / "dia_antidepressant" / "antidepressant_data.csv", dtype=str)
+    raw = pd.read_csv(public_data / "dia_antidepressant" / "antidepressant_data.csv", dtype=str)
     week = raw["VISIT"].map({"4": "1", "5": "2", "6": "4", "7": "6"})
     attended = set(zip(raw["PATIENT"].map(lambda p: kit.pseudonym(p, "dia")), week, strict=True))
     persons = {kit.pseudonym(p, "dia") for p in raw["PATIENT"]}
@@ -63,8 +55,8 @@ def test_absent_visits_of_the_dia_trial_stand_as_missed(house: Warehouse, folder
     assert ratings == [(608,)]
 
 
-def test_scores_of_the_dia_trial_equal_the_file(house: Warehouse, folder: Path) -> None:
-    raw = pd.read_csv(folder / "dia_antidepressant" / "antidepressant_data.csv")
+def test_scores_of_the_dia_trial_equal_the_file(house: Warehouse, public_data: Path) -> None:
+    raw = pd.read_csv(public_data / "dia_antidepressant" / "antidepressant_data.csv")
     expected = {(kit.pseudonym(str(r.PATIENT), "dia"), r.RELDAYS): (r.HAMDTL17, r.BASVAL) for r in raw.itertuples()}
     found = kit.query(
         house,
@@ -100,11 +92,11 @@ def test_nothing_of_the_public_trials_is_refused(house: Warehouse) -> None:
     assert kit.query(house, "select * from quality.cell_issues") == []
 
 
-def test_a_change_that_does_not_add_up_is_seen(folder: Path, tmp_path: Path) -> None:
+def test_a_change_that_does_not_add_up_is_seen(public_data: Path, tmp_path: Path) -> None:
     """The checks can fail: one changed cell makes one row disagree."""
     delivered = tmp_path / "delivered"
     delivered.mkdir()
-    text = (folder / "dia_antidepressant" / "antidepressant_data.csv").read_text(encoding="utf-8").splitlines()
+    text = (public_data / "dia_antidepressant" / "antidepressant_data.csv").read_text(encoding="utf-8").splitlines()
     text[1] = text[1].rsplit(",", 1)[0] + ",-1"
     (delivered / "antidepressant_data.csv").write_text("\n".join(text) + "\n", encoding="utf-8")
     warehouse = Warehouse(tmp_path / "house")
