@@ -1,4 +1,8 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='view',
+    pre_hook="{{ search_published() }}",
+    post_hook="{{ search_default() }}",
+) }}
 
 -- Items as rows: the lists of cdm.scales unnested, with the names of reference.scale_items.
 

@@ -48,7 +48,8 @@ merged as (
         -- build decides the same
         min_by(
             week_label,
-            (coalesce(step_no, 0) * 1000 + block_no) * 1000000 + cast({{ fingerprint(['week_label']) }} % 1000000 as bigint)
+            (coalesce(step_no, 0) * 1000 + block_no) * 1000000
+            + cast({{ fingerprint(['week_label']) }} % 1000000 as bigint)
         ) as week_label,
         min(status) as status,
         min_by(src_form, place) as src_form,
