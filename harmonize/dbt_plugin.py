@@ -1,7 +1,8 @@
 """The dbt-duckdb plugin of the project: fresh working files, the raw forms' empty stand-ins, and publishing.
 
-A full build starts from nothing, so that no table of a removed model survives; a partial one (`dbt build -s …`)
-starts from a copy of the published file. Publishing is a rename: who reads the old file keeps it.
+A full build starts from nothing, so that no table of a removed model survives. A partial one (`dbt build -s …`) goes
+on with the working file that the last run left, or with a copy of the published one when there is none or when the
+last full build was killed on the way. Publishing is a rename: who reads the old file keeps it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from pathlib import Path
 from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
@@ -42,24 +44,42 @@ class Plugin(BasePlugin):
                 f"another build is working in {house.next}; wait for it, or read with --target published"
             ) from None
         ensure_raw(studies(), house)
-        working = house.next / "trd.duckdb"
-        if not _is_partial():
-            for name in ("trd.duckdb", "trd.duckdb.wal", "work.duckdb", "work.duckdb.wal"):
-                (house.next / name).unlink(missing_ok=True)
-        elif not working.exists() and house.database.exists():
-            shutil.copyfile(house.database, working)
+        self._prepare_working_files()
         conn.execute(f"set temp_directory = '{house.next / 'spill'}'")
-        conn.create_function("trd_publish", self.publish, [], bool, side_effects=True)
+        conn.create_function("trd_end", self.end, [bool], bool, side_effects=True)
         self.key = pseudonym_key(house)
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Session variables are lost in the copy of a connection."""
         cursor.execute("set variable trd_pseudonym_key = ?", [self.key])
 
-    def publish(self) -> bool:
-        """Put the working file in the place of the published one; False, and nothing done, for a partial run."""
+    def _prepare_working_files(self) -> None:
+        house = self.warehouse
+        working = house.next / "trd.duckdb"
+        full = not _is_partial()
+        if full or self.unfinished.exists():
+            for name in ("trd.duckdb", "trd.duckdb.wal", "work.duckdb", "work.duckdb.wal"):
+                (house.next / name).unlink(missing_ok=True)
+        if full:
+            self.unfinished.touch()
+        else:
+            self.unfinished.unlink(missing_ok=True)
+            if not working.exists() and house.database.exists():
+                shutil.copyfile(house.database, working)
+
+    @property
+    def unfinished(self) -> Path:
+        """Stands while a full build runs; left behind by one that was killed."""
+        return self.warehouse.next / "unfinished"
+
+    def end(self, green: bool) -> bool:
+        """The run is over. Puts the working file in the place of the published one if it was full and green.
+
+        Gives whether it was published; otherwise nothing is done.
+        """
         assert self.connection is not None
-        if _is_partial():
+        self.unfinished.unlink(missing_ok=True)
+        if not green or _is_partial():
             return False
         working = self.warehouse.next / "trd.duckdb"
         cursor = self.connection.cursor()

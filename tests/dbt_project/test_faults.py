@@ -119,7 +119,8 @@ def expected_refusals(delivery: Delivery) -> dict[tuple[str, int], set[str]]:
         for position in data.index[kept]:
             row, cells = int(position) + FIRST_ROW - 1, data.loc[position]
             for entity in entities:
-                found[form, row].add(f"{entity} parent:refused")
+                if entity != "scales" or not is_empty(form, cells):
+                    found[form, row].add(f"{entity} parent:refused")
             if form == "ccv01" and any(
                 cells[f"medication{i}_name"] or cells[f"medication{i}_dosage"] for i in range(1, 5)
             ):
@@ -132,6 +133,13 @@ def expected_refusals(delivery: Delivery) -> dict[tuple[str, int], set[str]]:
     for position in qids.index[(qids["version_form"] == "") & (qids["qvtot"] == "")]:
         found["qids01", int(position) + FIRST_ROW - 1].add("scales instrument_id:not_null")
     return {where: rules for where, rules in found.items() if rules}
+
+
+def is_empty(form: str, cells: pd.Series) -> bool:
+    """A rating form that was opened and not filled in: a visit, but no rating."""
+    prefix = {"hrsd01": "HRSD17", "idsc01": "IDS-C30", "qids01": "QIDS-16"}[form]
+    asked = [c.name for c in study("stard").form(form).columns if c.description.startswith(prefix)]
+    return all(cells[c] in ("", "-9", "999") for c in [*asked, *(["qvtot"] if form == "qids01" else [])])
 
 
 def test_every_kind_was_planted(delivery: Delivery) -> None:

@@ -1,16 +1,14 @@
 -- The second identity: candidates = accepted + merged + quarantined, per study and table; rows the system makes
 -- are counted as generated. The three are counted from different tables.
 
-{% set merged = ['subjects', 'steps', 'visits'] %}
 with
 
 candidates as (
-    {% for entity in ['subjects', 'steps', 'visits', 'scales', 'treatments', 'history', 'conditions', 'genotypes'] %}
-    select study_id, '{{ entity }}' as entity, count(*) as n_rows
-    from {{ ref('int_' ~ entity) }}
-    group by study_id
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select study_id, entity, cast(sum(n_rows) as bigint) as n_rows
+    from {{ ref('form_rows') }}
+    where fate = 'used'
+    group by study_id, entity
+    having sum(n_rows) > 0
 ),
 
 accepted as (
