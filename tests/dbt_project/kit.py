@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -116,10 +117,15 @@ def query(warehouse: Warehouse, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def query_elsewhere(warehouse: Warehouse, sql: str) -> None:
-    """Run a query on the published file in a process of its own. Raises CalledProcessError."""
-    code = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchall()"
-    subprocess.run([sys.executable, "-c", code, str(warehouse.database), sql], check=True, capture_output=True)
+def query_elsewhere(warehouse: Warehouse, sql: str) -> list[list[object]]:
+    """The rows of a query made in a process of its own: within one process DuckDB gives an open database again, even
+    when the file under its name is another by now. Raises CalledProcessError."""
+    code = (
+        "import duckdb, json, sys;"
+        "print(json.dumps(duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchall()))"
+    )
+    command = [sys.executable, "-c", code, str(warehouse.database), sql]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # type: ignore[no-any-return]
 
 
 def content_hashes(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
