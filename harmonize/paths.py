@@ -13,9 +13,6 @@ INTERMEDIATE = DBT_PROJECT / "models" / "intermediate"
 SEEDS = DBT_PROJECT / "seeds"
 MAPPINGS = REPO / "harmonize" / "mappings"
 
-MISSING_REASONS = ("blank", "unknown", "refused", "not_applicable", "unparseable", "invalid_code")
-"""Why a cell has no value (decision 5)."""
-
 
 @dataclass(frozen=True)
 class Warehouse:

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from harmonize.paths import MISSING_REASONS, STAGING
+from harmonize.paths import STAGING
+from schemas.parents import REASONS
 
 
 class ContractError(ValueError):
@@ -166,9 +167,9 @@ def _check_form(form: Form, path: Path) -> None:
                 raise ContractError(f"{where}: the name {name!r} is also {seen[name]}; remove one")
             seen[name] = f"column {column.name}"
         for code, reason in column.missing.items():
-            if reason not in MISSING_REASONS:
+            if reason not in REASONS:
                 raise ContractError(
-                    f"{where}: missing code {code!r} has reason {reason!r}; use one of {', '.join(MISSING_REASONS)}"
+                    f"{where}: missing code {code!r} has reason {reason!r}; use one of {', '.join(REASONS)}"
                 )
             if code in column.codes:
                 raise ContractError(f"{where}: {code!r} is both a missing code and a value; remove one")

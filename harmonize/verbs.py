@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harmonize.mapping import Block, MappingError, Slot, Target
-from harmonize.paths import MAPPINGS, MISSING_REASONS
+from harmonize.paths import MAPPINGS
 from harmonize.reference import instrument_range, item_ranges, seed_columns, seed_rows
 from schemas import checks
+from schemas.parents import REASONS
 from schemas.sql import SQL_TYPES, literal
 
 _LITERALS = {"integer": r"-?\d+", "double": r"-?\d+(\.\d+)?", "boolean": "true|false", "items": r"(?!)"}
@@ -239,8 +240,8 @@ def _recode(context: _Context) -> Expression:
             )
         (for_reason if code.startswith("?") else inline)[code.strip().removeprefix("?")] = value.strip()
     used = {v[1:] for v in inline.values() if v.startswith("!")} | set(for_reason)
-    if bad := used - set(MISSING_REASONS):
-        raise context.error(f"unknown missing reason {', '.join(sorted(bad))}", f"Use {', '.join(MISSING_REASONS)}")
+    if bad := used - set(REASONS):
+        raise context.error(f"unknown missing reason {', '.join(sorted(bad))}", f"Use {', '.join(REASONS)}")
     for column in context.columns(source):
         if both := inline.keys() & context.block.form.column(column).missing.keys():
             raise context.error(

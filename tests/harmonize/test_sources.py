@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harmonize.paths import MISSING_REASONS, STAGING
+from harmonize.paths import STAGING
 from harmonize.sources import ContractError, read_study, studies, study
+from schemas.parents import REASONS
 from tests.harmonize.sqlkit import write_sources
 
 
@@ -81,7 +82,7 @@ def test_all_sources_files_load_and_are_described() -> None:
             assert set(one.subject_key) & set(form.column_names), f"{form.name} has no column that names a person"
             for column in form.columns:
                 assert column.description, f"{one.name}.{form.name}.{column.name}"
-                assert set(column.missing.values()) <= set(MISSING_REASONS)
+                assert set(column.missing.values()) <= set(REASONS)
                 assert column.missing.get("") == "blank"
 
 
