@@ -36,8 +36,16 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
     start, low, high = (np.array(column) for column in zip(*knobs.values(), strict=True))
     span = high - low
 
+    settle = getattr(module, "settled", None)
+    held: dict[str, float] = {}
+
+    def let_settle(x: Floats, times: int) -> None:
+        for _ in range(times if settle else 0):
+            with trying(study, {**held, **dict(zip(knobs, x, strict=True))}):
+                held.update({k: float(round(v, 5)) for k, v in settle(n, seed, there.name).items()})
+
     def misses(x: Floats) -> Floats:
-        with trying(study, dict(zip(knobs, x, strict=True))):
+        with trying(study, {**held, **dict(zip(knobs, x, strict=True))}):
             verdicts = check.compare(study, there.name, module.marginals(n, seed, there.name))
         return np.array(
             [
@@ -49,6 +57,7 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
         )  # fmt: skip
 
     x = np.clip(start, low, high)
+    let_settle(x, 3)
     f = misses(x)
     jacobian = np.empty((len(f), len(x)))
     for place in range(len(x)):
@@ -69,6 +78,8 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
         if g @ g < f @ f:
             gain, x, f = f @ f - g @ g, x + step, g
             damping = max(1.0, damping / 2)
+            let_settle(x, 1)
+            f = misses(x)
             if gain < 0.01:
                 break
         else:
@@ -76,12 +87,12 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
             if damping > 60:
                 break
     if say:
-        with trying(study, dict(zip(knobs, x, strict=True))):
+        with trying(study, {**held, **dict(zip(knobs, x, strict=True))}):
             verdicts = check.compare(study, there.name, module.marginals(n, seed, there.name))
         for v in verdicts:
             if v.verdict in ("off", "not given"):
                 print(f"off: {v.target.target_id} published {v.target.value} synthetic {v.synthetic}", file=sys.stderr)
-    return dict(zip(knobs, (float(round(v, 5)) for v in x), strict=True))
+    return {**dict(zip(knobs, (float(round(v, 5)) for v in x), strict=True)), **held}
 
 
 def written(text: str, study: str, there: World, numbers: Mapping[str, float]) -> str:
