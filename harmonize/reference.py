@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from harmonize.paths import SEEDS
+from harmonize.study_rows import BY_SEED, gathered_rows
 
 
 def seed_path(name: str) -> Path:
@@ -19,7 +20,9 @@ def seed_path(name: str) -> Path:
 
 @cache
 def seed_rows(name: str) -> tuple[dict[str, str], ...]:
-    """All rows of a seed as text."""
+    """All rows of a seed as text; of a gathered one what its sources say, whether or not it was compiled."""
+    if name in BY_SEED:
+        return gathered_rows(name)
     with seed_path(name).open(newline="", encoding="utf-8") as stream:
         return tuple(csv.DictReader(stream))
 
