@@ -58,8 +58,9 @@ def administer(
 ) -> Items:
     """Item scores (n, n_items) of one administration each; `key` names it, `shift` points are added to severity.
 
-    `extra_sd`: points by which the study's raters err beyond the instrument's own error. `world` matters where its items have a floor. `lean` (n,) standard normal: how anxious a person is, which moves
-    points between items and leaves the expected total as it is in the middle of the scale.
+    `extra_sd`: points by which the study's raters err beyond the instrument's own error. `world` matters where its
+    items have a floor. `lean` (n,) standard normal: how anxious a person is, which moves points between items and
+    leaves the expected total as it is in the middle of the scale.
     Raises KeyError for an instrument without a link in the parameters or without items in the seed.
     """
     m = model(instrument_id)

@@ -129,7 +129,7 @@ def draw_persons(study: str, number: Ints, draws: Draws, world: World) -> Person
 
 
 def _onset(u: Floats, age: Floats, p: Mapping[str, Any]) -> Ints:
-    """Age at onset: a beta-distributed part of the years since the fifth, such that mean and SD are about those given."""
+    """Age at onset: a beta-distributed part of the years since the fifth; mean and SD are about those given."""
     years = p["age_mean"] - 5.0
     mean = np.clip((p["onset_mean"] - 4.5) / years, 0.05, 0.95)
     variance = (p["onset_sd"] ** 2 - mean**2 * p["age_sd"] ** 2) / (years**2 + p["age_sd"] ** 2)

@@ -1,7 +1,7 @@
 """Who does what when: synthetic STAR*D persons through levels, visits, drugs and severity.
 
-Severity, leaving and what leads from one level to the next come from the population model; this module puts the design of
-the study around it: levels and arms, the visits of a level, and decisions taken on the clinician's QIDS16.
+Severity, leaving and what leads from one level to the next come from the population model; this module puts the design
+of the study around it: levels and arms, the visits of a level, and decisions taken on the clinician's QIDS16.
 """
 
 from __future__ import annotations
@@ -342,6 +342,11 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
     kind = np.where(found == visit, NO_BENEFIT if level == L4 else INTOLERANCE, kind)
     kind = np.where((lost - 1 == visit) & (visit < np.minimum(found, when)), LOST, kind)
     kind = np.where(visit == 0, NO_RETURN, kind)
+    # Who has remitted by the last visit has finished rather than got lost, and is not moved on.
+    gone = np.flatnonzero((kind == LOST) | (kind == INTOLERANCE))
+    last = visit[gone]
+    seen = administer("QIDS_C16", theta[gone, last], key[gone, last], draws, world=c.world)
+    kind[gone[totals("QIDS_C16", seen) <= p.finished]] = WELL
 
     at = np.arange(len(here))
     c.exit[here, level] = kind
@@ -488,7 +493,7 @@ def settled(n: int, seed: int, world: World | str = "W0") -> dict[str, float]:
         here, (before, left) = c.entered[:, level], _before(c, level)
         value = driver_value(before, left, c.world)[here]
         if len(value) > 30:
-            out[f"{LEVELS[level]}.driver_mean"], out[f"{LEVELS[level]}.driver_sd"] = value.mean(), value.std()
+            out[f"{LEVELS[level]}.driver_mean"], out[f"{LEVELS[level]}.driver_sd"] = value.mean(), max(value.std(), 0.1)
     entry, fled = c.entry_severity[c.entered[:, L2], L2], c.exit[c.entered[:, L2], L1] == INTOLERANCE
     spread = entry.std()
     return {**out, "2.entry_mean": entry.mean() + spread * fled.mean(), "2.entry_sd": spread}
