@@ -65,7 +65,14 @@ def first_visit_missed(
 
 def slope_of(world: World) -> float:
     """How strongly the world's driver acts on the hazard of being lost, per standard deviation."""
-    return 0.0 if world.leaving_on == "nothing" else float(parameters("model")["leaving"]["slope"])
+    slopes = parameters("model")["leaving"]
+    return {
+        "nothing": 0.0,
+        "observed_score": float(slopes["slope_observed_score"]),
+        "side_effects": float(slopes["slope_side_effects_lost"]),
+        "course": float(slopes["slope_course"]),
+        "next_score": float(slopes["slope_next_score"]),
+    }[world.leaving_on]
 
 
 def intolerant_visit(

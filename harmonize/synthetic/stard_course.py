@@ -330,7 +330,8 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
     intolerant = np.outer(_of_arm(c, level, own, "intolerant")[here], p.intolerant_when)
     found = intolerant_visit(f"intolerant {name}", who, intolerant, draws)
 
-    good = own[f"{name}.good_enough"] + p.decide_spread * draws.normal(f"good enough {name}", number)
+    spread = own.get(f"{name}.decide_spread", p.decide_spread)
+    good = own[f"{name}.good_enough"] + spread * draws.normal(f"good enough {name}", number)
     rated = observed("QIDS_C16", range(_FIRST_DECISION, len(WEEKS)))
     decided = draws.uniform(f"decided {name}", key) < np.array(p.decide)
     when = np.argmax(decided, axis=1)
@@ -347,7 +348,9 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
     last = visit[gone]
     seen = totals("QIDS_C16", administer("QIDS_C16", theta[gone, last], key[gone, last], draws, world=c.world))
     adds = np.isin(c.arm[here, level], _positions(("CIT+BUP", "CIT+BUS", "CIT+CT")))
-    of_way = np.array(p.finished)[np.where(level == L1, 0, np.where(adds, 2, 1))]
+    of_way = np.array([p.finished[0], own.get("switch.finished", p.finished[1]), p.finished[2]])[
+        np.where(level == L1, 0, np.where(adds, 2, 1))
+    ]
     least = np.floor(of_way + draws.uniform(f"finished {name}", number))
     finished = np.zeros(len(here), dtype=bool)
     finished[gone] = seen <= np.where(kind[gone] == LOST, least[gone], good[gone] - p.intolerant_margin)

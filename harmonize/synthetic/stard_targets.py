@@ -324,6 +324,8 @@ _KNOBS: dict[str, tuple[float, float, float]] = {
     "CIT+BUP.intolerant": (0.14, 0.02, 0.9),
     "CIT+BUS.intolerant": (0.24, 0.02, 0.9),
     "2.good_enough": (8.0, 2.0, 20.0),
+    "2.decide_spread": (1.2, 0.2, 4.0),
+    "switch.finished": (3.7, 0.0, 7.0),
     "2.call_missing": (0.15, 0.0, 0.5),
     "MIRT.lift": (0.1, *_LIFT),
     "NTP.lift": (0.15, *_LIFT),
