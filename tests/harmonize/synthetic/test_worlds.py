@@ -13,6 +13,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from harmonize.cli.synth import CHECKED_PERSONS
 from harmonize.sources import study
 from harmonize.synthetic import check, stard
 from harmonize.synthetic.course import TF, Step
@@ -58,7 +59,7 @@ def partial(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_published_figures_come_out_in_every_world(name: str) -> None:
-    verdicts = check.check("stard", name, N, SEED)
+    verdicts = check.check("stard", name, CHECKED_PERSONS, SEED)
     off = [(v.target.target_id, v.target.value, v.synthetic) for v in verdicts if v.verdict in ("off", "not given")]
     print(name, *off, sep="\n")
     assert sum(v.target.use == "test" for v in verdicts) > 100
