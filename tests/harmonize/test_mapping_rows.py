@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,23 @@ Known = Callable[[str], str | None]
 FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ("dia", "hama"): lambda x: x("hamatotl") is not None,
     ("dia", "pgi"): lambda x: x("pgiimp") is not None,
+    ("predict", "arms"): lambda x: x("phase") == "1",
+    ("predict", "combination"): lambda x: x("trt2") is not None and (x("phase") == "2" or x("visit") == "12"),
+    ("predict", "leavers"): lambda x: x("exitrsn") is not None,
+    ("predict", "completers"): lambda x: (x("completer"), x("visit")) == ("1", "12"),
+    ("predict", "completers_2"): lambda x: (x("phase"), x("visit")) == ("2", "24"),
+    ("predict", "visits_opening"): lambda x: x("trt2") is not None and (x("phase"), x("visit")) == ("1", "12"),
+    ("predict", "hrsd17"): lambda x: any_filled(x, "hamdtot", [f"hamd{i}" for i in range(1, 18)]),
+    ("predict", "madrs"): lambda x: x("madrs") is not None,
+    ("predict", "bdi"): lambda x: x("bdi") is not None,
+    ("predict", "qids"): lambda x: x("qidssr") is not None,
+    ("predict", "cgi"): lambda x: x("cgi") is not None,
+    ("predict", "doses"): lambda x: x("dose_mg") is not None and x("trt") not in (None, "1"),
+    ("predict", "doses_added"): lambda x: (
+        x("dose_mg") is not None and x("trt") == "1" and (x("phase") == "2" or x("trt2") is not None)
+    ),
+    ("predict", "sessions"): lambda x: x("sessions") not in (None, "0"),
+    ("predict", "preference"): lambda x: x("visit") == "0",
     ("riesby", "visits_attended"): lambda x: x("hamd") is not None,
     ("riesby", "visits_missed"): lambda x: x("hamd") is None,
     ("riesby", "hrsd17"): lambda x: x("hamd") is not None,
@@ -59,6 +77,13 @@ DROPPED: dict[tuple[str, str], Callable[[Known], bool]] = {
 """Which rows of a form are no data, said once more by hand."""
 
 BASE: dict[tuple[str, str], Row] = {
+    ("predict", "arms"): {"phase": "1"},
+    ("predict", "combination"): {"phase": "2"},
+    ("predict", "completers"): {"completer": "1", "visit": "12"},
+    ("predict", "completers_2"): {"phase": "2", "visit": "24"},
+    ("predict", "visits_opening"): {"trt2": "1", "phase": "1", "visit": "12"},
+    ("predict", "doses_added"): {"trt": "1", "phase": "2"},
+    ("predict", "preference"): {"visit": "0"},
     ("riesby", "visits_missed"): {"hamd": ""},
     ("stard", "visits_clinic_forms"): {"qvtot": ""},
     ("stard", "qids_clinic"): {"qvtot": ""},
@@ -157,6 +182,18 @@ def typed(value: str, type_: str) -> Any:
     return {"text": str, "integer": int, "double": float, "boolean": lambda v: v == "true"}[type_](value)
 
 
+def sas_date(text: str) -> date | None:
+    """A date as SAS prints it (DATE9., 05MAR2008), the only pattern that a mapping names, by a grammar of its own."""
+    found = re.fullmatch(r"(\d{1,2})([A-Za-z]{3})(\d{4})", text)
+    months = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+    if not found or found[2].upper() not in months:
+        return None
+    try:
+        return date(int(found[3]), months.index(found[2].upper()) + 1, int(found[1]))
+    except ValueError:
+        return None
+
+
 def half_up(value: float, digits: int) -> float:
     """Rounded as people do: half away from zero (Python's own `round` goes to the even neighbour)."""
     scaled = abs(value) * 10**digits
@@ -204,6 +241,7 @@ class Oracle:
             "lookup": self.lookup,
             "first_of": self.first_of,
             "linear": self.linear,
+            "days_between": self.days_between,
             "items": self.items,
         }[self.target.verb](columns, cells)
 
@@ -239,6 +277,12 @@ class Oracle:
             value = half_up(value, 0)
             return Cell(int(value)) if abs(value) < 2**63 else Cell(None, "unparseable", {column})
         return Cell(half_up(value, int(self.args[3])) if len(self.args) > 3 else value)
+
+    def days_between(self, columns: list[str], cells: list[Any]) -> Cell:
+        dates = [None if text is None else sas_date(text) for text, _ in cells]
+        bad = {c for c, (text, _), d in zip(columns, cells, dates, strict=True) if text is not None and d is None}
+        reason = next((why for text, why in cells if text is None), None)
+        return Cell(None, reason, bad) if None in dates else Cell((dates[1] - dates[0]).days)  # type: ignore[operator]
 
     def recode(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -291,6 +335,8 @@ def good(block: Block, column: str) -> str:
                 pairs = [p.partition("=") for p in oracle.args[1:]]
                 inline = [c for c, _, v in pairs if not c.startswith("?") and not v.startswith("!")]
                 return (inline or list(declared.codes))[-1]
+            if target.verb == "days_between":
+                return "05MAR2008"
             if target.verb == "lookup":
                 return next(iter(sqlkit.seed_table("drug_synonyms")))["synonym"].title()
     if declared.codes:
@@ -307,6 +353,8 @@ def variations(block: Block, column: str) -> Iterator[str | None]:
             yield from (p.partition("=")[0].strip().removeprefix("?") for p in target.args.split(";")[1:])
     if any(t.verb == "lookup" for t in block.targets.values()):
         yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "no such drug")
+    if any(column in t.args and t.verb == "days_between" for t in block.targets.values()):
+        yield from ("04MAR2008", "29feb2008", " 1Apr2009 ", "29FEB2007", "31APR2008", "05MRZ2008", "2008-03-05", "05-MAR-2008")
     yield from (None, "", "  ")
     yield from declared.missing
     yield from (f" {c} " for c in declared.missing)
@@ -364,7 +412,7 @@ def cases(study: str, name: str) -> list[Row]:
             snippet = oracle.args[0]
             rows += [snippet_row(base, snippet, case) for case in SNIPPETS.get(snippet, [])]
     conditions = filter_columns(study, name)
-    rows += [{**base, c: v} for c in conditions for v in ("", "1", "4", "FU", "Clinician")]
+    rows += [{**base, c: v} for c in conditions for v in ("", "1", "2", "4", "12", "FU", "Clinician")]
     rows += [{**base, **dict.fromkeys(conditions, ""), c: v} for c in conditions for v in ("", "1")]
     return rows
 
@@ -538,9 +586,9 @@ def test_items_stand_in_the_order_of_the_seed(study: str, name: str, target: str
     instrument, *columns = (a.strip() for a in BLOCKS[study, name].targets[target].args.split(";"))
     seed = sorted((int(r["item_no"]), r) for r in sqlkit.seed_table("ref_scale_items") if r["scale_id"] == instrument)
     for column, (item_no, item) in zip(columns, seed, strict=True):
-        if item["stard_nda_element"]:
+        if study == "stard" and item["stard_nda_element"]:
             assert column == item["stard_nda_element"], f"item {item_no}"
-        else:  # the seed names no element: the description of the column must speak of the item
+        else:  # the seed names no element of the study: the description of the column must speak of the item
             words = set(re.findall(r"[a-z]{4,}", item["item_name"]))
             described = BLOCKS[study, name].form.column(column).description.lower()
             assert any(w[:5] in described for w in words), f"item {item_no} {item['item_name']}: {described}"
