@@ -354,7 +354,16 @@ def variations(block: Block, column: str) -> Iterator[str | None]:
     if any(t.verb == "lookup" for t in block.targets.values()):
         yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "no such drug")
     if any(column in t.args and t.verb == "days_between" for t in block.targets.values()):
-        yield from ("04MAR2008", "29feb2008", " 1Apr2009 ", "29FEB2007", "31APR2008", "05MRZ2008", "2008-03-05", "05-MAR-2008")
+        yield from (
+            "04MAR2008",
+            "29feb2008",
+            " 1Apr2009 ",
+            "29FEB2007",
+            "31APR2008",
+            "05MRZ2008",
+            "2008-03-05",
+            "05-MAR-2008",
+        )
     yield from (None, "", "  ")
     yield from declared.missing
     yield from (f" {c} " for c in declared.missing)
