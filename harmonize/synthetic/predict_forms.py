@@ -96,7 +96,7 @@ def persons(of: Study, course: Course, seed: int, world: str) -> pa.Table:
         "edu": _numbers(np.where(draws.chance("education blank", key, 0.02), BLANK, who.education_years)),
         "episodes": _numbers(np.where(draws.chance("episodes blank", key, 0.01), BLANK, who.n_episodes)),
         "epilen_wk": _numbers(np.rint(who.episode_weeks).astype(np.int64)),
-        "anxdx": _numbers(who.comorbid[:, :4].any(axis=1).astype(np.int64)),
+        "anxdx": _numbers(np.where(who.comorbid[:, :4].any(axis=1), 1, 0)),
         "dna": _numbers(course.dna.astype(np.int64)),
         **{f"pc{i + 1}": _decimals(pcs[:, i], course.dna) for i in range(_PCS)},
         "grs": _decimals(who.score, course.dna),
