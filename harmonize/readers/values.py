@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_WHOLE = 2.0**53
-"""Below it every whole number has a double of its own, and is written without an exponent."""
+_WHOLE = 1e17
+"""Below it a whole number is written in digits, which are no more than a double tells apart; from there on as 1e+17."""
 
 
 def number_texts(values: np.ndarray, decimal: str = ".") -> pa.Array:

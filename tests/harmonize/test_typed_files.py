@@ -259,6 +259,21 @@ def test_spss_moments_times_and_codes_in_date_columns(house: House) -> None:
     assert house.values("t") == ["08:30:00", "25:00:00", None]
 
 
+def test_a_file_that_crashes_the_library_is_refused(tmp_path: Path) -> None:
+    """A labelled text that is not in the file's encoding; found by trying random bytes. Landing must not die."""
+    house = House(tmp_path)
+    frame = pd.DataFrame({"id": ["P1"], "s": ["A"]})
+    pyreadstat.write_sav(frame, house.inbox / "f.sav", variable_value_labels={"s": {"A": "abwesend"}})
+    house.land(form("f.sav"))
+    before = house.landed()
+    content = (house.inbox / "f.sav").read_bytes()
+    assert content.count(b"A       \x08abwe") == 1
+    (house.inbox / "f.sav").write_bytes(content.replace(b"A       \x08abwe", b"A\x84      \x08abwe"))
+    with pytest.raises(LandingError, match="the library crashes on it"):
+        house.land(form("f.sav"))
+    assert house.landed() == before
+
+
 # SAS and Stata
 
 
