@@ -1,6 +1,6 @@
 -- Figures that a delivery must reproduce, per study: published numbers, or arithmetic inside the delivery.
 
-{% set studies = ['stard', 'dia', 'riesby'] %}
+{% set studies = ['stard', 'dia', 'riesby', 'mars'] %}
 with
 
 checks as (
