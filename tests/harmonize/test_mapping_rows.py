@@ -274,7 +274,8 @@ class Oracle:
 
     def days_between(self, columns: list[str], cells: list[Any]) -> Cell:
         days = [day(text) if text is not None else None for text, _ in cells]
-        bad = {c for c, (text, _), found in zip(columns, cells, days, strict=True) if text is not None and found is None}
+        told = zip(columns, cells, days, strict=True)
+        bad = {c for c, (text, _), found in told if text is not None and found is None}
         start, end = days
         return Cell((end - start).days if start and end else None, cells[0][1] or cells[1][1], bad)
 
