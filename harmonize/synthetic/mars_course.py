@@ -107,9 +107,7 @@ def draw(number: Ints, draws: Draws, name: str | World = "W0") -> Cohort:
     design = parameters("mars")["design"]
     own = solved("mars", there)
     who = draw_persons("mars", number, draws, there)
-    step = first_step(
-        who, Arm(own["TAU.lift"], own["TAU.spread"]), draws, there, weeks=float(WEEKS[-1]), name=STEPS[0]
-    )
+    step = first_step(who, Arm(own["TAU.lift"], own["TAU.spread"]), draws, there, weeks=float(WEEKS[-1]), name=STEPS[0])
     who = replace(who, n_failed_trials=_failed_trials(who, step, draws, there))
     everybody = np.arange(len(number))
     index = _stay(STEPS[0], everybody, who, who.severity0, step, np.zeros(len(number), np.int64), draws, there, 14)
@@ -169,7 +167,9 @@ def _readmission(name: str, place: int, before: Stay, who: Persons, draws: Draws
         name=name,
         driver=tuple(p["driver_course" if courses else "driver_severity"]),
     )
-    return _stay(name, before.who[back], of(who, before.who[back]), entry[back], of(step, back), start[back], draws, there)
+    return _stay(
+        name, before.who[back], of(who, before.who[back]), entry[back], of(step, back), start[back], draws, there
+    )
 
 
 def _stay(
@@ -247,9 +247,7 @@ def _rated(theta: Floats, key: Ints, who: Persons, draws: Draws, there: World) -
     return administer("HRSD21", theta, key, draws, shift=there.link_shift, world=there, lean=who.anxiety)
 
 
-def _rated_again(
-    items: Items, theta: Floats, key: Ints, who: Persons, draws: Draws, there: World, least: int
-) -> Items:
+def _rated_again(items: Items, theta: Floats, key: Ints, who: Persons, draws: Draws, there: World, least: int) -> Items:
     """Entry ratings of 14 or more: only such patients were taken in, so the error of their rating is not even."""
     out = items.copy()
     low = np.flatnonzero(totals("HRSD21", out) < least)
@@ -261,5 +259,3 @@ def _rated_again(
         out[low] = _rated(lifted, key[low] + turn, of(who, low), draws, there)
         low = low[totals("HRSD21", out[low]) < least]
     return out
-
-

@@ -163,8 +163,10 @@ def staged(form: Form, row: Row, column: str) -> tuple[str | None, str | None]:
     return (None, reason) if reason else (text, None)
 
 
-def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> float | int | None:
-    """Text as a number of a type, by a grammar of its own: decimal digits, at most one point, an exponent."""
+def number(text: str, type_: str, valid: tuple[float, float] | None = None, decimal: str = ".") -> float | int | None:
+    """Text as a number of a type, by a grammar of its own: decimal digits, at most one mark, an exponent."""
+    if decimal == ",":
+        text = text.translate({ord(","): ".", ord("."): ","})
     if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", text):
         return None
     value = float(text)
@@ -176,10 +178,13 @@ def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> f
 
 
 def day(text: str) -> date | None:
-    """A day written as DD.MM.YYYY."""
-    found = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text)
+    """A day written as DD.MM.YYYY or as ISO text, with a time or without."""
+    german = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text)
+    iso = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)([T ]\d\d:\d\d(:\d\d)?)?", text)
     try:
-        return date(int(found[3]), int(found[2]), int(found[1])) if found else None
+        if german:
+            return date(int(german[3]), int(german[2]), int(german[1]))
+        return date(int(iso[1]), int(iso[2]), int(iso[3])) if iso else None
     except ValueError:
         return None
 
@@ -242,7 +247,8 @@ class Oracle:
     def usable(self, column: str, text: str | None) -> Any:
         if text is None or self.type == "text":
             return text
-        return number(text, self.type, self.form.column(column).valid)
+        declared = self.form.column(column)
+        return number(text, self.type, declared.valid, declared.decimal)
 
     def copy(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -262,7 +268,8 @@ class Oracle:
         (column,), ((text, reason),) = columns, cells
         if text is None:
             return Cell(None, reason)
-        known = number(text, "double", self.form.column(column).valid)
+        declared = self.form.column(column)
+        known = number(text, "double", declared.valid, declared.decimal)
         if known is None:
             return Cell(None, "unparseable", {column})
         numerator, _, denominator = self.args[1].partition("/")
@@ -349,7 +356,8 @@ def variations(block: Block, column: str) -> Iterator[str | None]:
     if any(t.verb == "lookup" for t in block.targets.values()):
         yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "Valproinsäure", "no such drug")
     if any(t.verb == "days_between" for t in block.targets.values()):
-        yield from ("29.02.2004", "30.02.2004", " 15.3.2004 ", "31.12.1999", "01.03.2014", "2004-03-05", "29.02.2003")
+        yield from ("29.02.2004", "30.02.2004", " 15.3.2004 ", "31.12.1999", "01.03.2014", "29.02.2003", "01.03.04")
+        yield from ("2004-03-05", "2004-03-05T08:30:00", "2004-02-30", "03/05/2004")
     yield from (None, "", "  ")
     yield from declared.missing
     yield from (f" {c} " for c in declared.missing)
