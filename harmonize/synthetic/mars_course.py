@@ -198,10 +198,10 @@ def _stay(
     state = np.where(total < REMISSION, 2, np.where(2 * total <= total[:, :1], 1, 0))
     logit = own["discharge.intercept"] + np.array(p["by_state"])[state] + p["per_week"] * (WEEKS - WEEKS[-1] / 2)
     between = np.diff(WEEKS, prepend=0)
-    chance = np.where(WEEKS >= p["first_week"], 1 - (1 - expit(logit)) ** between, 0.0)
+    chance = np.where(p["first_week"] <= WEEKS, 1 - (1 - expit(logit)) ** between, 0.0)
     goes = draws.uniform(f"{name} discharge", key) < chance
     goes_at = np.where(goes.any(axis=1), goes.argmax(axis=1), len(WEEKS))
-    driver = lost_driver(there, who, step, total, centre=15.0, scale=9.0)
+    driver = lost_driver(there, who, step, total.astype(np.float64), centre=15.0, scale=9.0)
     moved_at = first_visit_missed(f"{name} moved", who.number, p["lost"], draws, driver, slope_of(there))
     quits_at = first_visit_missed(f"{name} against advice", who.number, p["against_advice"], draws)
 
