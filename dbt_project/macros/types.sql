@@ -88,3 +88,6 @@
 
 {# The list `items` as rows: item_no and value. #}
 {% macro unnest_items() -%} generate_subscripts(items, 1) as item_no, unnest(items) as value {%- endmacro %}
+
+{# The different values of a group as one text, sorted, separated by semicolons; null where there is none. #}
+{% macro sorted_text(column) -%} nullif(array_to_string(list_sort(list(distinct {{ column }})), ';'), '') {%- endmacro %}
