@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from harmonize.paths import SEEDS
+from harmonize.study_rows import BY_SEED, gathered_rows
 
 
 def seed_path(name: str) -> Path:
@@ -17,9 +18,13 @@ def seed_path(name: str) -> Path:
     return found[0]
 
 
-@cache
 def seed_rows(name: str) -> tuple[dict[str, str], ...]:
-    """All rows of a seed as text."""
+    """All rows of a seed as text; of a gathered one what its sources say, whether or not it was compiled."""
+    return gathered_rows(name) if name in BY_SEED else _file_rows(name)
+
+
+@cache
+def _file_rows(name: str) -> tuple[dict[str, str], ...]:
     with seed_path(name).open(newline="", encoding="utf-8") as stream:
         return tuple(csv.DictReader(stream))
 

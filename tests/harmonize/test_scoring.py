@@ -184,7 +184,7 @@ def test_an_instrument_without_rule_has_no_total() -> None:
 
 
 def scales() -> dict[str, dict[str, str]]:
-    with (SEEDS / "reference" / "ref_scales.csv").open(newline="", encoding="utf-8") as stream:
+    with (SEEDS / "generated" / "ref_scales.csv").open(newline="", encoding="utf-8") as stream:
         return {r["scale_id"]: r for r in csv.DictReader(stream)}
 
 
@@ -196,7 +196,7 @@ def test_every_scored_instrument_is_tested_here() -> None:
 @pytest.mark.parametrize("instrument", scored_instruments())
 def test_the_range_of_totals_is_the_one_of_the_seed(instrument: str) -> None:
     """All items at their ends, by the ranges of the item seed, give reference.scales' smallest and largest total."""
-    with (SEEDS / "reference" / "ref_scale_items.csv").open(newline="", encoding="utf-8") as stream:
+    with (SEEDS / "generated" / "ref_scale_items.csv").open(newline="", encoding="utf-8") as stream:
         items = sorted((int(r["item_no"]), r) for r in csv.DictReader(stream) if r["scale_id"] == instrument)
     assert [n for n, _ in items] == list(range(1, len(items) + 1)), "the list has one place per item"
     assert [(int(r["score_min"]), int(r["score_max"])) for _, r in items] == INSTRUMENTS[instrument][0]

@@ -65,7 +65,7 @@ def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
         toy.form("g")
     with pytest.raises(KeyError, match=re.escape("toy.f has no column z")):
         toy.form("f").column("z")
-    with pytest.raises(KeyError, match="known studies: dia, riesby, stard"):
+    with pytest.raises(KeyError, match=r"known studies: .*dia, .*riesby, .*stard"):
         study("nowhere")
 
 

@@ -1,14 +1,9 @@
 -- Figures that a delivery must reproduce, per study: published numbers, or arithmetic inside the delivery.
 
-{% set studies = ['stard', 'dia', 'riesby'] %}
 with
 
 checks as (
-    {% for study in studies %}
-    select study_id, check_id, observed
-    from {{ ref('recon_' ~ study) }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select * from {{ ref('int_reconciliation') }}
 ),
 
 deliveries as (
