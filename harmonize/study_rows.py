@@ -96,8 +96,8 @@ TABLES = (
         "trajectory",
         ("study_id", "instrument_id", "horizon_weeks", *_PROOF),
         ("study_id",),
-        ("instrument_id",),
-        {"horizon_weeks": "12", **STUDY_VERIFIED},
+        ("instrument_id", "horizon_weeks"),
+        STUDY_VERIFIED,
     ),
     Table(
         "reconciliation_checks",

@@ -149,6 +149,8 @@ def show_landing(report: LandingReport) -> None:
         notes += [f"delivered and not declared: {', '.join(form.extra_columns)}"] if form.extra_columns else []
         for text in notes:
             console.say(f"  {form.form}: {text}")
+        for text in form.warnings:
+            console.say(f"  {form.form}, warning: {text}")
     for file, why in report.ignored:
         console.say(f"  ignored {file}: {why}")
 
