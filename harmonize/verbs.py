@@ -245,7 +245,9 @@ def _const(context: _Context) -> Expression:
     context.need(1)
     (value,) = context.parts
     if "{" in value:
-        value = _case([literal(context.fill(value, s)) for s in context.need_slots(value)])
+        value = _case([context.typed(context.fill(value, s)) for s in context.need_slots(value)])
+        if context.type != "text":
+            value = f"cast({value} as {SQL_TYPES[context.type]})"
         return Expression(f"v_{context.target.name}", {f"v_{context.target.name}": value})
     if context.type == "text":
         return Expression(f"cast({literal(value)} as {{{{ type_text() }}}})")
@@ -286,7 +288,8 @@ def _recode(context: _Context) -> Expression:
             f"when {literal(c)} then {'null' if v.startswith('!') else context.typed(v)}"
             for c, v in _codes(context, column, inline).items()
         )
-        return f"case {column} {arms} end"
+        value = f"case {column} {arms} end"
+        return f"cast({value} as {SQL_TYPES[context.type]})" if context.type == "double" else value
 
     def reason_of(column: str) -> str:
         arms = " ".join(

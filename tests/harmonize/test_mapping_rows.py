@@ -37,6 +37,13 @@ Known = Callable[[str], str | None]
 FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ("dia", "hama"): lambda x: x("hamatotl") is not None,
     ("dia", "pgi"): lambda x: x("pgiimp") is not None,
+    ("ispotd", "arms"): lambda x: x("diagnosis") == "1",
+    ("ispotd", "completers"): lambda x: x("diagnosis") == "1" and x("completedw8") == "1",
+    ("ispotd", "leavers"): lambda x: x("diagnosis") == "1" and x("completedw8") == "0",
+    ("ispotd", "weeks_treated"): lambda x: x("diagnosis") == "1" and x("weekstreated") is not None,
+    ("ispotd", "doses"): lambda x: x("arm") is not None,
+    ("ispotd", "exposure"): lambda x: x("arm") is not None and x("weekstreated") is not None,
+    ("ispotd", "no_failed_trials"): lambda x: x("diagnosis") == "1",
     ("riesby", "visits_attended"): lambda x: x("hamd") is not None,
     ("riesby", "visits_missed"): lambda x: x("hamd") is None,
     ("riesby", "hrsd17"): lambda x: x("hamd") is not None,
@@ -68,6 +75,8 @@ DROPPED: dict[tuple[str, str], Callable[[Known], bool]] = {
 BASE: dict[tuple[str, str], Row] = {
     ("mars", "persons"): {"ersteinschluss": "01.03.2004"},
     ("mars", "past_trials"): {"art": "V"},
+    ("ispotd", "completers"): {"completedw8": "1"},
+    ("ispotd", "leavers"): {"completedw8": "0"},
     ("riesby", "visits_missed"): {"hamd": ""},
     ("stard", "visits_clinic_forms"): {"qvtot": ""},
     ("stard", "qids_clinic"): {"qvtot": ""},
@@ -101,6 +110,16 @@ SNIPPETS: dict[str, list[SnippetCase]] = {
         *(SnippetCase({"diagnose_icd10": code}, None) for code in ("F31.3", "F31.4", "F32.2", "F33.0", "F33.2")),
         SnippetCase({"diagnose_icd10": "k.A."}, None, "unknown"),
         SnippetCase({"diagnose_icd10": "F33.9"}, None, "invalid_code", issue=True),
+    ],
+    "ispotd_antidepressant_free": [
+        SnippetCase({"treatedbefore": "0", "washout7d": ""}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "0", "washout7d": "0"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "1"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "0"}, None),
+        SnippetCase({"treatedbefore": "1", "washout7d": ""}, None),
+        SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
+        SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
+        SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
     ],
     "stard_episode_days": [
         SnippetCase({"episode_date": "-730"}, 730.0),
