@@ -16,6 +16,9 @@ import yaml
 from harmonize.paths import STAGING
 from schemas.parents import REASONS
 
+ROW_KEY = "src_row"
+"""As subject_key: the files name no person and every row is one, known by its row number in the file."""
+
 
 class ContractError(ValueError):
     """A sources file says something that cannot hold; names file, form, column and remedy."""

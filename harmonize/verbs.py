@@ -213,7 +213,7 @@ def _const(context: _Context) -> Expression:
     context.need(1)
     (value,) = context.parts
     if "{" in value:
-        value = _case([literal(context.fill(value, s)) for s in context.need_slots(value)])
+        value = _case([context.typed(context.fill(value, s)) for s in context.need_slots(value)])
         return Expression(f"v_{context.target.name}", {f"v_{context.target.name}": value})
     if context.type == "text":
         return Expression(f"cast({literal(value)} as {{{{ type_text() }}}})")
