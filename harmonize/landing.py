@@ -39,8 +39,11 @@ from harmonize.ledger import (
 )
 from harmonize.paths import Warehouse
 from harmonize.readers import LandingError
-from harmonize.readers.delimited import DelimitedReader
+from harmonize.readers.facts import FACTS_KEY, FileFacts, facts_of
 from harmonize.readers.header import PROVENANCE, Layout, column_layout, header_rows
+from harmonize.readers.kinds import kind_of
+from harmonize.readers.labels import disagreements
+from harmonize.readers.opening import open_reader
 from harmonize.sources import Form, Study
 
 __all__ = [
@@ -80,7 +83,8 @@ class FormReport:
 
     `status` is `landed` or `unchanged` (the same bytes under the same contract were there already).
     `header_reason` says why the file is taken to have `header_rows` header rows. `missing_columns` are declared,
-    not delivered and all NULL; `extra_columns` are delivered and not declared.
+    not delivered and all NULL; `extra_columns` are delivered and not declared. `warnings` say where the file's own
+    labels and missing codes disagree with the sources YAML, and what else was found in it that no value shows.
     """
 
     form: str
@@ -92,6 +96,7 @@ class FormReport:
     missing_columns: tuple[str, ...]
     extra_columns: tuple[str, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def land(
             file = files[form.name]
             before = held.get(form.name)
             if before is not None and _is_unchanged(before, form, file, synthetic):
-                reports.append(_unchanged(form, before))
+                reports.append(_unchanged(form, before, warehouse.raw / study.name / f"{form.name}.parquet"))
                 continue
             target = warehouse.raw / study.name / f"{form.name}.parquet"
             part = work / f"{form.name}.parquet"
@@ -211,20 +216,21 @@ def _match(study: Study, path: Path) -> tuple[dict[str, Path], list[tuple[str, s
             ignored.append((entry.name, f"declared as to be ignored in {study.path.name}"))
         elif not forms:
             ignored.append((entry.name, _no_form(study, entry.name)))
-        elif len(forms) > 1:
+        elif len(forms) > 1 and not _sheets_of_one(forms, entry.name):
             raise LandingError(
                 f"the name fits several forms: {', '.join(form.name for form in forms)}",
                 file=entry.name,
-                remedy="Make the file patterns in the sources YAML exclusive",
+                remedy="Make the file patterns in the sources YAML exclusive; two forms may share a workbook if each "
+                "declares another `sheet`",
             )
-        elif forms[0].name in files:
+        elif twice := [form.name for form in forms if form.name in files]:
             raise LandingError(
-                f"form {forms[0].name} is delivered twice: {files[forms[0].name].name} and {entry.name}",
+                f"form {twice[0]} is delivered twice: {files[twice[0]].name} and {entry.name}",
                 file=entry.name,
                 remedy="Keep the one to be landed and move the other out of the folder",
             )
         else:
-            files[forms[0].name] = entry
+            files |= dict.fromkeys((form.name for form in forms), entry)
     if not files:
         looked_for = ", ".join(pattern for form in study.forms for pattern in form.files)
         seen = "; ".join(f"{name} ({why})" for name, why in ignored[:10]) or "nothing"
@@ -234,6 +240,12 @@ def _match(study: Study, path: Path) -> tuple[dict[str, Path], list[tuple[str, s
             remedy="Name the folder that holds the files, or rename the files",
         )
     return files, ignored
+
+
+def _sheets_of_one(forms: Sequence[Form], name: str) -> bool:
+    """Whether the forms are different sheets of a workbook."""
+    sheets = {str(form.format.get("sheet", "")) for form in forms if kind_of(name, form.format) == "xlsx"}
+    return "" not in sheets and len(sheets) == len(forms)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -266,7 +278,7 @@ def _is_unchanged(before: Landing, form: Form, file: Path, synthetic: bool) -> b
         return hashlib.file_digest(opened, "sha256").hexdigest() == before.sha256
 
 
-def _unchanged(form: Form, before: Landing) -> FormReport:
+def _unchanged(form: Form, before: Landing, parquet: Path) -> FormReport:
     layout = column_layout(form, before.columns, before.file)
     return FormReport(
         form=form.name,
@@ -278,6 +290,7 @@ def _unchanged(form: Form, before: Landing) -> FormReport:
         missing_columns=layout.missing,
         extra_columns=layout.extra,
         notes=layout.notes,
+        warnings=_warnings(form, facts_of(parquet)),
     )
 
 
@@ -285,19 +298,16 @@ def _convert(
     study: Study, form: Form, file: Path, part: Path, synthetic: bool, on_progress: Progress | None
 ) -> tuple[Landing, FormReport]:
     """Write one file as Parquet to `part`, on disk when it returns."""
-    if form.format.get("kind", "delimited") != "delimited":
-        raise LandingError(
-            f"there is no reader for format {form.format['kind']!r}",
-            file=file.name,
-            remedy="Declare kind: delimited in the sources YAML, or convert the file",
-        )
     on_bytes = None if on_progress is None else partial(_report_bytes, on_progress, form.name, file.stat().st_size)
-    known = {name for column in form.columns for name in (column.name, *column.aliases)}
-    with DelimitedReader(file, form.format, known, on_bytes) as reader:
-        layout = column_layout(form, reader.names, file.name)
-        allowed = form.format.get("header_rows", [1])
-        headers, reason = header_rows(form, study.subject_key, reader.head, allowed, file.name)
-        writer = _PartWriter(part, layout, file.name, headers)
+    with open_reader(file, form, part.parent, on_bytes) as reader:
+        layout = column_layout(
+            form, reader.names, reader.file, None if reader.head is None else reader.first_row(0) or 1
+        )
+        headers, reason = 0, "the file itself names its columns"
+        if reader.head is not None:
+            allowed = form.format.get("header_rows", [1])
+            headers, reason = header_rows(form, study.subject_key, reader.head, allowed, reader.file)
+        writer = _PartWriter(part, layout, src_file(file.name, reader.sheet), reader.first_row(headers))
         try:
             writer.write_all(reader.tables(headers))
             landing = Landing(
@@ -313,13 +323,15 @@ def _convert(
                 landed_at=now(),
                 synthetic=synthetic,
                 contract=contract_hash(form),
+                sheet=reader.sheet or "",
             )
-            writer.finish(landing)
+            facts = reader.facts
+            writer.finish(landing, facts)
         finally:
             writer.close()
     report = FormReport(
         form=form.name,
-        file=file.name,
+        file=reader.file,
         status="landed",
         rows=landing.rows,
         header_rows=headers,
@@ -327,8 +339,20 @@ def _convert(
         missing_columns=layout.missing,
         extra_columns=layout.extra,
         notes=layout.notes,
+        warnings=(*(() if landing.rows else ("the file holds no rows",)), *_warnings(form, facts)),
     )
     return landing, report
+
+
+def src_file(file: str, sheet: str | None) -> str:
+    """What stands in `src_file`: the file's name, with #sheet for a workbook."""
+    return f"{file}#{sheet}" if sheet else file
+
+
+def _warnings(form: Form, facts: FileFacts | None) -> tuple[str, ...]:
+    if facts is None or facts.kind == "delimited":
+        return ()
+    return (*facts.remarks, *disagreements(form, facts))
 
 
 def _report_bytes(on_progress: Progress, form: str, total: int, done: int) -> None:
@@ -338,12 +362,12 @@ def _report_bytes(on_progress: Progress, form: str, total: int, done: int) -> No
 class _PartWriter:
     """Writes tables of fields as one Parquet file with the landed columns; `rows` counts them."""
 
-    def __init__(self, part: Path, layout: Layout, file: str, header_rows: int) -> None:
+    def __init__(self, part: Path, layout: Layout, file: str, first_row: int) -> None:
         self.rows = 0
         self._part = part
         self._layout = layout
         self._file = file
-        self._header_rows = header_rows
+        self._first_row = first_row
         self._schema = _raw_schema(layout.names)
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
@@ -360,10 +384,10 @@ class _PartWriter:
             for future in running:
                 future.result()
 
-    def finish(self, landing: Landing) -> None:
+    def finish(self, landing: Landing, facts: FileFacts) -> None:
         """Write the rest and the landing itself, and bring the file to disk."""
         self._flush(1)
-        self._writer.add_key_value_metadata({METADATA_KEY: landing.to_json()})
+        self._writer.add_key_value_metadata({METADATA_KEY: landing.to_json(), FACTS_KEY: facts.to_json()})
         self.close()
         _sync(self._part)
 
@@ -372,11 +396,12 @@ class _PartWriter:
         self._writer.close()
 
     def _add(self, table: pa.Table) -> None:
-        first = self.rows + self._header_rows + 1
+        first = self.rows + self._first_row
         count = table.num_rows
+        numbers = PROVENANCE[1] in table.column_names
         columns: list[pa.Array | pa.ChunkedArray] = [
             pa.repeat(self._file, count),
-            pa.array(np.arange(first, first + count, dtype=np.int64)),
+            table.column(PROVENANCE[1]) if numbers else pa.array(np.arange(first, first + count, dtype=np.int64)),
         ]
         for field in self._layout.source:
             columns.append(pa.nulls(count, pa.string()) if field is None else table.column(field))

@@ -32,7 +32,7 @@ class Landing:
     """One line of the ledger: `event` is `landed`, or `removed` when the landed form was taken away.
 
     `sha256` and `bytes` are of the file as delivered, `contract` of the form's columns and format in the sources
-    YAML, `columns` are the names as delivered, `landed_at` is UTC in ISO format.
+    YAML, `columns` are the names as delivered, `landed_at` is UTC in ISO format. `sheet` is empty but for a workbook.
     """
 
     study: str
@@ -48,6 +48,7 @@ class Landing:
     synthetic: bool
     contract: str
     event: str = "landed"
+    sheet: str = ""
 
     def to_json(self) -> str:
         """One line, without the newline."""
@@ -76,7 +77,10 @@ def contract_hash(form: Form) -> str:
     """SHA-256 of what decides the landed file: the columns' names, aliases and duty, and the format."""
     contract = {
         "landing": _FORMAT,
-        "columns": [[column.name, column.required, list(column.aliases)] for column in form.columns],
+        "columns": [
+            [column.name, column.required, list(column.aliases), *([column.decimal] if column.decimal != "." else [])]
+            for column in form.columns
+        ],
         "format": dict(form.format),
     }
     return hashlib.sha256(json.dumps(contract, sort_keys=True, default=str).encode()).hexdigest()

@@ -6,6 +6,7 @@ Landing, staging, the mapping compiler, the dictionary and the synthetic writers
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,24 @@ from typing import Any
 
 import yaml
 
+from harmonize.dates import DATE_FORMATS
 from harmonize.paths import STAGING
 from schemas.parents import REASONS
 
 ROW_KEY = "src_row"
 """As subject_key: the files name no person and every row is one, known by its row number in the file."""
+FORMAT_KEYS = {
+    "kind": "delimited, xlsx, sav, sas7bdat, xpt, dta or parquet; without it the file's name decides",
+    "encoding": "of delimited text; for sav, sas7bdat, xpt and dta only where the file itself is wrong about it",
+    "delimiter": "of delimited text: a character, or tab, comma, semicolon, pipe; without it the header decides",
+    "header_rows": "[1], or [2] where a row of descriptions follows the names, or [1, 2] where it may: text, xlsx",
+    "header_row": "the row of a sheet that holds the names, counted from 1; rows above it are not data: xlsx",
+    "sheet": "of a workbook: its name, or its position counted from 1: xlsx",
+    "decimal": "the decimal mark, '.' or ','; a column's own `decimal` goes before it",
+    "dates": "how dates are written, one of harmonize.dates or a list; a column's own `dates` goes before it",
+}
+"""What `format` may say of a file, for the whole source or for one table."""
+KINDS = ("delimited", "xlsx", "sav", "sas7bdat", "xpt", "dta", "parquet")
 
 
 class ContractError(ValueError):
@@ -40,6 +54,10 @@ class Column:
     codes: Mapping[str, str] = field(default_factory=dict)
     valid: tuple[float, float] | None = None
     """Values the column can have in this study (meta `range`); another value is a cell issue."""
+    decimal: str = "."
+    """The decimal mark of its numbers; casts read no other, and no thousands separator."""
+    dates: tuple[str, ...] = ()
+    """How its dates are written: names of `harmonize.dates.DATE_FORMATS`; text in any other form is a cell issue."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,12 @@ class Form:
             if column.name == name:
                 return column
         raise KeyError(f"{self.study}.{self.name} has no column {name}")
+
+    def decimal_of(self, delivered: str) -> str:
+        """The decimal mark of a delivered column: as declared for it, else for the form."""
+        name = delivered.strip().lower()
+        found = (column.decimal for column in self.columns if name in (column.name, *column.aliases))
+        return next(found, str(self.format.get("decimal", ".")))
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -119,6 +143,7 @@ def read_study(path: Path) -> Study:
     forms = []
     for table in source["tables"]:
         table_meta = table["config"]["meta"]
+        layout = {**meta["format"], **table_meta.get("format", {})}
         columns = []
         for raw in table["columns"]:
             column_meta = raw.get("config", {}).get("meta", {})
@@ -131,6 +156,8 @@ def read_study(path: Path) -> Study:
                     missing={**defaults, **_texts(column_meta.get("missing", {}))},
                     codes=_texts(column_meta.get("codes", {})),
                     valid=tuple(column_meta["range"]) if "range" in column_meta else None,
+                    decimal=str(column_meta.get("decimal", layout.get("decimal", "."))),
+                    dates=_listed(column_meta.get("dates", layout.get("dates", ()))),
                 )
             )
         form = Form(
@@ -138,7 +165,7 @@ def read_study(path: Path) -> Study:
             name=table["name"],
             description=table["description"],
             files=tuple(table_meta["files"]),
-            format={**meta["format"], **table_meta.get("format", {})},
+            format=layout,
             columns=tuple(columns),
             drop_rules=tuple(DropRule(**rule) for rule in table_meta.get("drop_rules", ())),
         )
@@ -159,7 +186,38 @@ def _texts(mapping: Mapping[Any, Any]) -> dict[str, str]:
     return {str(k): str(v) for k, v in mapping.items()}
 
 
+def _listed(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _check_format(form: Form, path: Path) -> None:
+    where = f"{path.name}: form {form.name}"
+    for key in form.format:
+        if key not in FORMAT_KEYS:
+            near = difflib.get_close_matches(key, FORMAT_KEYS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(FORMAT_KEYS)}"
+            raise ContractError(f"{where}: format has the key {key!r}, which is not known; {hint}")
+    if form.format.get("kind", KINDS[0]) not in KINDS:
+        raise ContractError(
+            f"{where}: there is no reader for format {form.format['kind']!r}; declare one of {', '.join(KINDS)}"
+        )
+    for column in form.columns:
+        if column.decimal not in (".", ","):
+            raise ContractError(f"{where}, column {column.name}: decimal {column.decimal!r} is neither '.' nor ','")
+        for name in column.dates:
+            if name not in DATE_FORMATS:
+                raise ContractError(
+                    f"{where}, column {column.name}: date format {name!r} is not known; use {', '.join(DATE_FORMATS)}"
+                )
+        for one, other in (("DD/MM/YYYY", "MM/DD/YYYY"), ("excel", "sas")):
+            if {one, other} <= set(column.dates):
+                raise ContractError(
+                    f"{where}, column {column.name}: dates {one} and {other} cannot be told apart; declare one"
+                )
+
+
 def _check_form(form: Form, path: Path) -> None:
+    _check_format(form, path)
     seen: dict[str, str] = {}
     for column in form.columns:
         where = f"{path.name}: form {form.name}, column {column.name}"

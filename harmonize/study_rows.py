@@ -92,6 +92,14 @@ TABLES = (
         {"is_optional": "false", **STUDY_VERIFIED},
     ),
     Table(
+        "trajectory_rules",
+        "trajectory",
+        ("study_id", "instrument_id", "horizon_weeks", *_PROOF),
+        ("study_id",),
+        ("instrument_id", "horizon_weeks"),
+        STUDY_VERIFIED,
+    ),
+    Table(
         "reconciliation_checks",
         "checks",
         ("study_id", "check_id", "description", "expected", "holds_on_synthetic", *_PROOF),

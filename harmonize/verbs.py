@@ -9,14 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from harmonize.dates import DATE_FORMATS
 from harmonize.mapping import Block, MappingError, Slot, Target
 from harmonize.paths import MAPPINGS
 from harmonize.reference import instrument_range, item_ranges, seed_columns, seed_rows
+from harmonize.sources import Column
 from schemas import checks
 from schemas.parents import REASONS
 from schemas.sql import SQL_TYPES, literal
 
+_T = TypeVar("_T")
 _LITERALS = {"integer": r"-?\d+", "double": r"-?\d+(\.\d+)?", "boolean": "true|false", "items": r"(?!)"}
 """How a value of each type is written in a mapping document."""
 
@@ -119,7 +123,7 @@ class _Context:
             low, high = low_high
             for code in declared.missing:
                 try:
-                    value = float(code)
+                    value = float(code.replace(declared.decimal, "."))
                 except ValueError:
                     continue
                 if low <= value <= high:
@@ -160,16 +164,38 @@ class _Context:
 
     def number(self, argument: str, type_: str | None = None) -> str:
         """The column's value in the target's type, null where the text is none or lies outside the declared range."""
-        value = _cast(self.text(argument), type_ or self.type)
-        valid = {self.block.form.column(c).valid for c in self.columns(argument)}
-        if valid == {None}:
+        value = _cast(self.text(argument), type_ or self.type, self.decimal(argument))
+        valid = self._common(argument, "ranges", lambda column: column.valid)
+        if valid is None:
             return value
-        if len(valid) > 1:
-            raise self.error(
-                "the columns of one argument have different ranges", "Give them one range or split the block"
-            )
-        ((low, high),) = valid  # type: ignore[misc]
+        low, high = valid
         return f"case when {value} between {low:g} and {high:g} then {value} end"
+
+    def decimal(self, argument: str) -> str:
+        """The decimal mark of the column's numbers."""
+        return self._common(argument, "decimal marks", lambda column: column.decimal)
+
+    def date(self, argument: str, pattern: list[str]) -> str:
+        """The column's day, for a template: read by the pattern, else in the forms that the contract names."""
+        text = self.text(argument)
+        if pattern:
+            return f"date_by_pattern('{text}', '{pattern[0]}')"
+        names = self._common(argument, "date formats", lambda column: column.dates)
+        if not names:
+            raise self.error(
+                f"{argument} has no date format",
+                f"Give it one in the sources YAML, as dates: one of {', '.join(DATE_FORMATS)}",
+            )
+        formats = [DATE_FORMATS[name] for name in names]
+        listed = ", ".join(f"['{f.pattern}', '{f.read}']" for f in formats)
+        return f"date_by_contract('{text}', [{listed}])"
+
+    def _common(self, argument: str, what: str, of: Callable[[Column], _T]) -> _T:
+        """What the contract says of every column of the argument."""
+        found = {of(self.block.form.column(c)) for c in self.columns(argument)}
+        if len(found) > 1:
+            raise self.error(f"the columns of one argument have different {what}", "Make them equal or split the block")
+        return found.pop()
 
 
 def _variable_range(variable: str) -> tuple[float, float] | None:
@@ -186,15 +212,21 @@ def _case(values: list[str]) -> str:
     return "case slot_no " + " ".join(f"when {i} then {v}" for i, v in enumerate(values, start=1)) + " end"
 
 
-def _cast(text: str, type_: str) -> str:
+def _cast(text: str, type_: str, decimal: str = ".") -> str:
+    mark = _mark(decimal)
     match type_:
         case "integer":
-            return f"{{{{ to_integer('{text}') }}}}"
+            return f"{{{{ to_integer('{text}'{mark}) }}}}"
         case "double":
-            return f"{{{{ to_double('{text}') }}}}"
+            return f"{{{{ to_double('{text}'{mark}) }}}}"
         case "boolean":
             return f"{{{{ to_boolean('{text}') }}}}"
     return text
+
+
+def _mark(decimal: str) -> str:
+    """The last argument of a macro that reads a number."""
+    return "" if decimal == "." else f", decimal='{decimal}'"
 
 
 def _copy(context: _Context) -> Expression:
@@ -214,6 +246,8 @@ def _const(context: _Context) -> Expression:
     (value,) = context.parts
     if "{" in value:
         value = _case([context.typed(context.fill(value, s)) for s in context.need_slots(value)])
+        if context.type != "text":
+            value = f"cast({value} as {SQL_TYPES[context.type]})"
         return Expression(f"v_{context.target.name}", {f"v_{context.target.name}": value})
     if context.type == "text":
         return Expression(f"cast({literal(value)} as {{{{ type_text() }}}})")
@@ -254,7 +288,8 @@ def _recode(context: _Context) -> Expression:
             f"when {literal(c)} then {'null' if v.startswith('!') else context.typed(v)}"
             for c, v in _codes(context, column, inline).items()
         )
-        return f"case {column} {arms} end"
+        value = f"case {column} {arms} end"
+        return f"cast({value} as {SQL_TYPES[context.type]})" if context.type == "double" else value
 
     def reason_of(column: str) -> str:
         arms = " ".join(
@@ -335,19 +370,20 @@ def _linear(context: _Context) -> Expression:
 
 
 def _days_between(context: _Context) -> Expression:
-    context.need(3)
-    start, end, pattern = context.parts
+    context.need(2, 3)
+    start, end, *pattern = context.parts
     v = context.name("v")
+    dates = [context.date(start, pattern), context.date(end, pattern)]
     parsed = {
         context.name("t", 1): context.text(start),
         context.name("t", 2): context.text(end),
-        v: f"{{{{ days_between('{context.text(start)}', '{context.text(end)}', '{pattern}') }}}}",
+        v: f"{{{{ days_between({dates[0]}, {dates[1]}) }}}}",
         context.name("m"): f"coalesce({context.why(start)}, {context.why(end)})",
     }
     issues = []
-    for i, column in enumerate((start, end), start=1):
-        text, same = context.text(column), context.name("d", i)
-        parsed[same] = f"{{{{ days_between('{text}', '{text}', '{pattern}') }}}}"  # null for text that is no date
+    for i, (column, date) in enumerate(zip((start, end), dates, strict=True), start=1):
+        same = context.name("d", i)
+        parsed[same] = f"{{{{ days_between({date}, {date}) }}}}"  # null for text that is no date
         issues.append((context.columns(column), f"{context.name('t', i)} is not null and {same} is null"))
     return Expression(v, parsed, missing=context.name("m"), issues=issues)
 
@@ -374,7 +410,7 @@ def _parse(context: _Context) -> Expression:
     parsed = {t: context.text(source), m: context.why(source), context.name("x"): found}
     value = context.name("x")
     if context.type != "text":
-        value = _cast(value, context.type)
+        value = _cast(value, context.type, context.decimal(source))
     return Expression(
         value, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {value} is null")]
     )
@@ -403,7 +439,8 @@ def _items(context: _Context) -> Expression:
         context.check_missing_codes(column, (low, high))
         t, v = context.name("t", i), context.name("v", i)
         parsed[t] = context.text(column)
-        parsed[v] = f"{{{{ item_value('{context.text(column)}', {low:g}, {high:g}) }}}}"
+        mark = _mark(context.decimal(column))
+        parsed[v] = f"{{{{ item_value('{context.text(column)}', {low:g}, {high:g}{mark}) }}}}"
         values.append(v)
         issues.append((context.columns(column), f"{t} is not null and {v} is null"))
     some = f"coalesce({', '.join(values)}) is not null"

@@ -4,9 +4,18 @@
 
 {% macro type_items() -%} float[] {%- endmacro %}
 
+{# Text of a number with the mark that the contract declares, as text with a point. Where the mark is a comma a point can
+   only be a thousands separator, and 1.234 would be read as a thousandth of what it says: null, so a cell issue. #}
+{% macro decimal_point(text, decimal) -%}
+    {%- if decimal == '.' -%} {{ text }}
+    {%- else -%} (case when not contains({{ text }}, '.') then replace({{ text }}, '{{ decimal }}', '.') end)
+    {%- endif -%}
+{%- endmacro %}
+
 {# Text to whole number; null for a fraction, letters or NaN. A plain cast would round 14.6 to 15 and 15e-1 to 2, and
    would read 0x1F and 1_000 as numbers: only signs and digits are cast as they stand. #}
-{% macro to_integer(text) -%}
+{% macro to_integer(text, decimal='.') -%}
+    {%- set text = decimal_point(text, decimal) -%}
     case
         when ltrim({{ text }}, '+-0123456789') = '' then try_cast({{ text }} as bigint)
         when contains({{ text }}, '_') then null
@@ -16,7 +25,8 @@
 {%- endmacro %}
 
 {# Text to number; null for letters, NaN and infinity, and for 1_000, which the engine would read as 1000. #}
-{% macro to_double(text) -%}
+{% macro to_double(text, decimal='.') -%}
+    {%- set text = decimal_point(text, decimal) -%}
     case
         when isfinite(try_cast({{ text }} as double)) and not contains({{ text }}, '_')
             then try_cast({{ text }} as double)
@@ -28,7 +38,8 @@
 {%- endmacro %}
 
 {# One item of an instrument; null outside its range (NaN is larger than every number). #}
-{% macro item_value(text, low, high) -%}
+{% macro item_value(text, low, high, decimal='.') -%}
+    {%- set text = decimal_point(text, decimal) -%}
     case when try_cast({{ text }} as float) between {{ low }} and {{ high }} then try_cast({{ text }} as float) end
 {%- endmacro %}
 
@@ -43,8 +54,24 @@
     nullif(regexp_extract({{ text }}, '{{ pattern }}', {{ group }}), '')
 {%- endmacro %}
 
-{% macro days_between(start, end, format) -%}
-    date_diff('day', try_strptime({{ start }}, '{{ format }}'), try_strptime({{ end }}, '{{ format }}'))
+{% macro days_between(start, end) -%}
+    date_diff('day', {{ start }}, {{ end }})
+{%- endmacro %}
+
+{# A day as the mapping document describes its text. #}
+{% macro date_by_pattern(text, format) -%} try_strptime({{ text }}, '{{ format }}') {%- endmacro %}
+
+{# A day in any of the forms that the contract names: pairs of what the text must look like in full, and how it is read,
+   a strptime format or the day that numbers count from. The engine alone would take 12.03.99 for the year 99. #}
+{% macro date_by_contract(text, formats) -%}
+    case
+        {%- for pattern, read in formats %}
+        when regexp_full_match(upper({{ text }}), '{{ pattern }}') then
+        {%- if '%' in read %} try_strptime(left({{ text }}, {{ 10 if read == '%Y-%m-%d' else 12 }}), '{{ read }}')
+        {%- else %} cast(date '{{ read }}' + cast({{ text }} as integer) as timestamp)
+        {%- endif %}
+        {%- endfor %}
+    end
 {%- endmacro %}
 
 {# A short fingerprint of some columns, for finding equal rows; never stored. #}
@@ -61,3 +88,6 @@
 
 {# The list `items` as rows: item_no and value. #}
 {% macro unnest_items() -%} generate_subscripts(items, 1) as item_no, unnest(items) as value {%- endmacro %}
+
+{# The different values of a group as one text, sorted, separated by semicolons; null where there is none. #}
+{% macro sorted_text(column) -%} nullif(array_to_string(list_sort(list(distinct {{ column }})), ';'), '') {%- endmacro %}

@@ -10,18 +10,19 @@ is bounded by the block.
 from __future__ import annotations
 
 import codecs
-import hashlib
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from harmonize.readers import LandingError
+from harmonize.readers.delivered import SEND_AGAIN, Delivered, Fault
+from harmonize.readers.facts import ColumnFacts, FileFacts
+from harmonize.readers.kinds import found_kind, other_kind_remedy
 
 BLOCK_BYTES = 2 << 20
 RECORD_LIMIT_BYTES = 64 << 20
@@ -31,61 +32,30 @@ DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 # Ordered: from 1 on a byte may follow a quoted field, from 2 on it may precede one.
 _RETURN, _NEWLINE, _DELIMITER, _QUOTE = 1, 2, 3, 4
-_SEND_AGAIN = "Ask for the file again or download it again"
-_OTHER_FORMATS = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as delimited text"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save it as delimited text"),
-    (b"\x1f\x8b", "a gzip file without .gz at the end of its name", "Rename it so that it ends in .gz"),
-    (b"%PDF", "a PDF", "Ask for the data as delimited text"),
-    (b"PAR1", "a Parquet file", "Export it as delimited text"),
-    (b"$FL2", "an SPSS file", "Export it as delimited text"),
-)
 _WIDE_TEXT = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with a file at one place; the reader adds file and row."""
-
-    problem: str
-    remedy: str
-    value: str | None = None
-
-
 class Source:
-    """The text of a file as UTF-8, piece by piece, with the SHA-256 and the number of the bytes as delivered.
+    """The text of a file as UTF-8, piece by piece.
 
     `read` gives everything up to a fault before `fault` is set, so that the reader knows the row it lies in.
     """
 
     def __init__(self, path: Path, encoding: str, on_bytes: Callable[[int], None] | None = None) -> None:
         self.fault: Fault | None = None
-        self.size = 0
-        self._hash = hashlib.sha256()
-        self._on_bytes = on_bytes
-        self._inflate = zlib.decompressobj(wbits=31) if path.name.lower().endswith(".gz") else None
-        self._packed = b""
-        self._encoding = codecs.lookup(encoding).name.removesuffix("-sig")
-        self._decoder = codecs.getincrementaldecoder(self._encoding)()
-        self._file: BinaryIO = path.open("rb")
+        self.encoding = codecs.lookup(encoding).name.removesuffix("-sig")
+        self._decoder = codecs.getincrementaldecoder(self.encoding)()
+        self.delivered = Delivered(path, BLOCK_BYTES, on_bytes)
         self._taken = 0
         self._started = False
         self._ended = False
 
-    @property
-    def sha256(self) -> str:
-        """Of the bytes read so far; of the whole file once `read` has returned nothing."""
-        return self._hash.hexdigest()
-
-    def close(self) -> None:
-        """Release the file."""
-        self._file.close()
-
     def read(self) -> bytes:
         """The next piece; empty at the end of the file and at a fault."""
         while not self._ended:
-            piece = self._bytes()
-            if self.fault is not None:
+            piece = self.delivered.read()
+            if self.delivered.fault is not None:
+                self.fault, self._ended = self.delivered.fault, True
                 break
             text = self._text(piece)
             if not piece:
@@ -93,39 +63,6 @@ class Source:
             if text:
                 return text
         return b""
-
-    def _bytes(self) -> bytes:
-        if self._inflate is None:
-            return self._delivered()
-        while True:
-            if not self._packed:
-                self._packed = self._delivered()
-                if not self._packed:
-                    if not self._inflate.eof:
-                        self._fail(f"the gzip file is cut off after {self.size:,} bytes", _SEND_AGAIN)
-                    return b""
-            if self._inflate.eof:
-                # A gzip file may hold several members; zeros after the last one are padding.
-                self._packed = self._packed.lstrip(b"\0")
-                if not self._packed:
-                    continue
-                self._inflate = zlib.decompressobj(wbits=31)
-            try:
-                piece = self._inflate.decompress(self._packed, BLOCK_BYTES)
-            except zlib.error as error:
-                self._fail(f"the file is not a sound gzip file ({error})", _SEND_AGAIN)
-                return b""
-            self._packed = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-            if piece:
-                return piece
-
-    def _delivered(self) -> bytes:
-        piece = self._file.read(BLOCK_BYTES)
-        self._hash.update(piece)
-        self.size += len(piece)
-        if self._on_bytes is not None:
-            self._on_bytes(self.size)
-        return piece
 
     def _text(self, piece: bytes) -> bytes:
         if not self._started and piece:
@@ -138,29 +75,25 @@ class Source:
             at = self._taken - waiting + error.start
             byte = f"0x{error.object[error.start]:02x}"
             self._fail(
-                f"byte {byte} at offset {at:,} of the text is not valid {self._encoding}",
+                f"byte {byte} at offset {at:,} of the text is not valid {self.encoding}",
                 "Declare the encoding in the sources YAML, for instance format: {encoding: latin-1}",
                 byte,
             )
-            return error.object[: error.start].decode(self._encoding).encode()
+            return error.object[: error.start].decode(self.encoding).encode()
         self._taken += len(piece)
         return text.encode()
 
     def _checked_start(self, piece: bytes) -> bytes:
-        for magic, what, remedy in _OTHER_FORMATS:
-            if piece.startswith(magic):
-                self._fail(f"this is {what}, not delimited text", remedy)
-                return b""
-        if piece[:512].lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-            self._fail("this is a web page or XML, not delimited text", "Log in and download the file itself")
+        if (found := found_kind(piece)) is not None:
+            self._fail(f"this is {found[0]}, not delimited text", other_kind_remedy(*found))
             return b""
-        if piece.startswith(_WIDE_TEXT) and not self._encoding.startswith(("utf-16", "utf-32")):
+        if piece.startswith(_WIDE_TEXT) and not self.encoding.startswith(("utf-16", "utf-32")):
             self._fail(
                 "the file starts with a UTF-16 or UTF-32 byte order mark",
                 "Declare format: {encoding: utf-16} in the sources YAML, or save the file as UTF-8",
             )
             return b""
-        if self._encoding == "utf-8" and piece.startswith(codecs.BOM_UTF8):
+        if self.encoding == "utf-8" and piece.startswith(codecs.BOM_UTF8):
             self._taken = len(codecs.BOM_UTF8)
             return piece[len(codecs.BOM_UTF8) :]
         return piece
@@ -234,7 +167,7 @@ _QUOTE_INSIDE = Fault(
 )
 _OPEN_QUOTE = Fault(
     "the file ends inside a quoted field that starts in this row",
-    "The file is cut off or a quotation mark is not closed. " + _SEND_AGAIN,
+    "The file is cut off or a quotation mark is not closed. " + SEND_AGAIN,
 )
 _BARE_RETURN = Fault("a carriage return stands alone", "Save the file with line ends LF or CRLF")
 _BLANK_LINE = Fault("the line is blank and others follow", "Remove blank lines between rows")
@@ -343,6 +276,8 @@ class DelimitedReader:
     Use it as a context manager.
     """
 
+    sheet = None
+
     def __init__(
         self,
         path: Path,
@@ -351,6 +286,9 @@ class DelimitedReader:
         on_bytes: Callable[[int], None] | None = None,
     ) -> None:
         self.file = path.name
+        self.names: tuple[str, ...] = ()
+        self.delimiter = ""
+        self._layout, self._known = layout, known
         self._rows = 0
         self._blank_row: int | None = None
         self._pending = b""
@@ -361,42 +299,55 @@ class DelimitedReader:
                 f"the encoding {layout['encoding']!r} is not known", file=self.file, remedy="Correct the sources YAML"
             ) from None
         try:
-            self._open(path, layout, known)
+            self._open(layout)
         except BaseException:
-            self._source.close()
+            self._source.delivered.close()
             raise
 
     def __enter__(self) -> DelimitedReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._source.close()
+        self._source.delivered.close()
 
     @property
     def sha256(self) -> str:
         """Of the bytes as delivered, once `tables` is exhausted."""
-        return self._source.sha256
+        return self._source.delivered.sha256
 
     @property
     def size(self) -> int:
         """Number of bytes as delivered, once `tables` is exhausted."""
-        return self._source.size
+        return self._source.delivered.size
 
-    def _open(self, path: Path, layout: Mapping[str, Any], known: Collection[str]) -> None:
+    @property
+    def facts(self) -> FileFacts:
+        """Text says nothing of its columns but their names."""
+        return FileFacts("delimited", tuple(ColumnFacts(name) for name in self.names), encoding=self._source.encoding)
+
+    def first_row(self, header_rows: int) -> int:
+        """The number of the first row of data; the names stand in row 1."""
+        return header_rows + 1
+
+    def _delimiter_of(self, header: str) -> str:
+        if declared := self._layout.get("delimiter"):
+            return DELIMITERS.get(declared, str(declared))
+        return sniff_delimiter(header, self._known, "," if ".csv" in self.file else "\t")
+
+    def _open(self, layout: Mapping[str, Any]) -> None:
         self._final = False
         while not (record := _first_record(self._pending)) and not self._final:
             self._final = not self._more()
         if not self._pending.strip():
             problem = "the file is empty" if not self._pending else "the file holds only blank lines"
-            raise LandingError(problem, file=self.file, row=1, remedy=_SEND_AGAIN)
+            raise LandingError(problem, file=self.file, row=1, remedy=SEND_AGAIN)
         header = (record or self._pending).decode().rstrip("\r\n")
         if not header.strip():
             raise LandingError(
                 "the first row holds no column names", file=self.file, row=1, remedy="Remove blank lines at the top"
             )
-        default = "," if ".csv" in path.suffixes else "\t"
         declared = layout.get("delimiter")
-        self.delimiter = DELIMITERS.get(declared, declared) if declared else sniff_delimiter(header, known, default)
+        self.delimiter = self._delimiter_of(header)
         if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n':
             raise LandingError(
                 f"{declared!r} is not a delimiter", file=self.file, remedy="Declare one character in the sources YAML"
@@ -463,20 +414,32 @@ class DelimitedReader:
         piece = self._source.read()
         self._pending += piece
         if self._source.fault is not None and not piece:
-            raise self._error(self._row_at_hand(), self._source.fault)
+            raise self._error(self._row_at_hand(), self._source.fault, self._column_at_hand())
         return bool(piece)
 
     def _row_at_hand(self) -> int:
         """The row that the next byte belongs to."""
-        return self._rows + len(scan(self._pending, getattr(self, "delimiter", "\t"), None, False).ends) + 1
+        return self._rows + len(scan(self._pending, self.delimiter or "\t", None, False).ends) + 1
+
+    def _column_at_hand(self) -> str | None:
+        """The column that the next byte belongs to; None while the names are not known."""
+        header = _first_record(self._pending).decode().rstrip("\r\n")
+        delimiter = self.delimiter or self._delimiter_of(header)
+        names = self.names or (_split(header, delimiter) if header and not self._rows else ())
+        found = scan(self._pending, delimiter, None, False)
+        record = self._pending[int(found.ends[-1]) + 1 if len(found.ends) else 0 :]
+        field = len(_split(record.decode(), delimiter)) - 1
+        return names[field] if field < len(names) else None
 
     def _refuse(self, found: Scan) -> None:
         if found.fault is not None:
             record, fault = found.fault
             raise self._error(self._rows + record + 1, fault)
 
-    def _error(self, row: int, fault: Fault) -> LandingError:
-        return LandingError(fault.problem, file=self.file, row=row, value=fault.value, remedy=fault.remedy)
+    def _error(self, row: int, fault: Fault, column: str | None = None) -> LandingError:
+        return LandingError(
+            fault.problem, file=self.file, row=row, column=column, value=fault.value, remedy=fault.remedy
+        )
 
 
 def _first_record(text: bytes) -> bytes:

@@ -27,13 +27,14 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def column_layout(form: Form, delivered: Sequence[str], file: str) -> Layout:
+def column_layout(form: Form, delivered: Sequence[str], file: str, row: int | None = 1) -> Layout:
     """Match delivered names to the form's columns: declared columns in declared order, then the others.
 
     Names are compared trimmed and without regard to case. An alias counts only where the declared name is absent.
-    Raises LandingError for a required column that is missing and for a name that occurs twice.
+    `row` is where the names stand, None where they stand in no row. Raises LandingError for a required column that is
+    missing and for a name that occurs twice.
     """
-    fields = _fields(delivered, file)
+    fields = _fields(delivered, file, row)
     names, source, missing, notes, taken = [], [], [], [], set()
     for column in form.columns:
         if column.name in PROVENANCE:
@@ -44,7 +45,7 @@ def column_layout(form: Form, delivered: Sequence[str], file: str) -> Layout:
             )
         found = next((name for name in (column.name, *column.aliases) if name in fields), None)
         if found is None and column.required:
-            raise _missing_column(form, column, list(fields), file)
+            raise _missing_column(form, column, list(fields), file, row)
         names.append(column.name)
         source.append(None if found is None else fields[found])
         if found is None:
@@ -64,7 +65,7 @@ def column_layout(form: Form, delivered: Sequence[str], file: str) -> Layout:
             raise LandingError(
                 f"the file has a column {name}, which landing writes itself",
                 file=file,
-                row=1,
+                row=row,
                 column=name,
                 remedy="Rename the column in the file",
             )
@@ -77,7 +78,7 @@ def column_layout(form: Form, delivered: Sequence[str], file: str) -> Layout:
     )
 
 
-def _fields(delivered: Sequence[str], file: str) -> dict[str, int]:
+def _fields(delivered: Sequence[str], file: str, row: int | None) -> dict[str, int]:
     fields: dict[str, int] = {}
     for position, raw in enumerate(delivered):
         name = raw.strip().lower() or f"unnamed_{position + 1}"
@@ -85,7 +86,7 @@ def _fields(delivered: Sequence[str], file: str) -> dict[str, int]:
             raise LandingError(
                 f"the columns at positions {fields[name] + 1} and {position + 1} are both called {name}",
                 file=file,
-                row=1,
+                row=row,
                 column=name,
                 remedy="Rename or remove one of them in the file",
             )
@@ -93,14 +94,14 @@ def _fields(delivered: Sequence[str], file: str) -> dict[str, int]:
     return fields
 
 
-def _missing_column(form: Form, column: Column, names: list[str], file: str) -> LandingError:
+def _missing_column(form: Form, column: Column, names: list[str], file: str, row: int | None) -> LandingError:
     near = difflib.get_close_matches(column.name, names, n=1)
     nearest = f"the nearest name in the file is {near[0]!r}" if near else "no name in the file is near it"
     alias = near[0] if near else "<name in the file>"
     return LandingError(
         f"the required column {column.name} of form {form.name} is missing; {nearest}",
         file=file,
-        row=1,
+        row=row,
         column=column.name,
         value=near[0] if near else None,
         remedy=(

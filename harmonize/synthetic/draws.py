@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.floating]
@@ -69,10 +71,22 @@ class Draws:
 
     def matrix(self, name: str, key: Ints, width: int) -> NDArray[np.float32]:
         """`width` numbers in [0, 1) per key, with 16 random bits each."""
+        return self._lanes(name, key, width).astype(np.float32) * np.float32(2.0**-16)
+
+    def normals(self, name: str, key: Ints, width: int) -> NDArray[np.float32]:
+        """`width` standard normal numbers per key, from 16 random bits each (so within ±4.3)."""
+        return _normal_of_bits()[self._lanes(name, key, width)]
+
+    def _lanes(self, name: str, key: Ints, width: int) -> NDArray[np.uint16]:
         per_row = -(-width // 4)
         lanes = np.arange(per_row, dtype=np.uint64) * _STEP
         words = mix(self.words(name, key)[:, None] + lanes[None, :])
-        return words.view(np.uint16)[:, :width].astype(np.float32) * np.float32(2.0**-16)
+        return words.view(np.uint16)[:, :width]
+
+
+@cache
+def _normal_of_bits() -> NDArray[np.float32]:
+    return ndtri((np.arange(1 << 16) + 0.5) / (1 << 16)).astype(np.float32)
 
 
 def permuted(number: Ints, seed: int, digits: int, base: int) -> NDArray[np.int64]:

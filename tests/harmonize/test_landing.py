@@ -576,6 +576,7 @@ def test_ledger_line(inbox: Path, warehouse: Warehouse) -> None:
     assert line == {
         "study": "toy", "form": "hrsd01", "file": "hrsd01.txt", "rows": 1, "bytes": len(DESCRIBED), "header_rows": 2,
         "delimiter": "\t", "columns": ["subjectkey", "gender", "LEVEL", "score"], "synthetic": False, "event": "landed",
+        "sheet": "",
     }  # fmt: skip
 
 

@@ -87,6 +87,9 @@ def toy(tmp_path: Path) -> Toy:
         "z": "",
         "ranged": "missing: {'999': unknown}, range: [1, 950]",
         "coded": "missing: {'9': refused}, codes: {'1': yes_, '2': no_}",
+        "comma": "decimal: ',', missing: {'-9,9': unknown}",
+        "german": "dates: [DD.MM.YYYY, excel]",
+        "sas": "dates: [DDMONYYYY, YYYY-MM-DD]",
         **{f"i{n}": "missing: {'-9': unknown}" for n in range(1, 11)},
     }
     return Toy(tmp_path, columns)
@@ -448,6 +451,62 @@ def test_days_between(toy: Toy) -> None:
     }
     rows = [{"x": a, "y": b} for a, b in cases]
     assert toy.cells("day", "days_between,x; y; %Y-%m-%d", *rows) == list(cases.values())
+
+
+def test_days_between_dates_as_the_contract_says_they_are_written(toy: Toy) -> None:
+    """12 March 2001 is serial 36962 in Excel (2001-01-01 is 36892, Excel's own figure, and 70 days on)."""
+    cases = {
+        ("12.03.2001", "13MAR2001"): (1, ""),
+        ("1.3.2001", "12mar2001"): (11, ""),
+        ("36962", "2001-03-12"): (0, ""),
+        ("12.03.2001", "2001-03-12T23:59:59"): (0, ""),
+        ("12.03.99", "2001-03-12"): (None, "german"),
+        ("03/12/2001", "12.03.2001"): (None, "germansas"),
+        ("31.02.2001", "2001-03-12"): (None, "german"),
+        (".03.2001", "12MAE2001"): (None, "germansas"),
+        ("36962.5", "2001-3-12"): (None, "germansas"),
+        ("", "2001-03-12"): (None, ""),
+    }
+    found = toy.cells("day", "days_between,german; sas", *({"german": a, "sas": b} for a, b in cases))
+    assert found == [(value, None, issues) for value, issues in cases.values()]
+
+
+def test_days_between_without_any_format_is_refused(toy: Toy) -> None:
+    with pytest.raises(MappingError, match="x has no date format"):
+        toy.cells("day", "days_between,x; sas", {"x": "1", "sas": "1"})
+
+
+# --- decimal marks ---------------------------------------------------------------------------------------------
+
+
+def test_decimal_comma(toy: Toy) -> None:
+    """A point can only separate thousands there; it is refused and never read as a point."""
+    texts = {
+        "12,5": (12.5, None, ""),
+        "-0,5": (-0.5, None, ""),
+        "7": (7.0, None, ""),
+        "1.234": (None, "unparseable", "comma"),
+        "1.234,5": (None, "unparseable", "comma"),
+        "1,234,5": (None, "unparseable", "comma"),
+        "1 234,5": (None, "unparseable", "comma"),
+        "1,5e1": (15.0, None, ""),
+        "": (None, "blank", ""),
+        "-9,9": (None, "unknown", ""),
+    }
+    assert toy.cells("score", "copy,comma", *({"comma": text} for text in texts)) == list(texts.values())
+    assert toy.cells("day", "copy,comma", {"comma": "14,0"}, {"comma": "14,5"}) == [
+        (14, None, ""),
+        (None, None, "comma"),
+    ]
+
+
+def test_decimal_point_refuses_a_comma(toy: Toy) -> None:
+    assert toy.cells("score", "copy,x", *xs("12,5", "1,234.5")) == [(None, "unparseable", "x")] * 2
+
+
+def test_decimal_comma_in_items_and_linear(toy: Toy) -> None:
+    found = toy.cells("score", "linear,comma; 2; 1", {"comma": "1,5"}, {"comma": "1.5"})
+    assert found == [(4.0, None, ""), (None, "unparseable", "comma")]
 
 
 # --- flag ------------------------------------------------------------------------------------------------------

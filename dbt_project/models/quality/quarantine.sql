@@ -30,7 +30,7 @@ refused as (
     union all
 
     select
-        'visits', study_id, src_form, src_row, block, 0,
+        'visits', study_id, src_form, src_row, block, slot_no,
         subject_id, concat_ws(' ', subject_id, step_id, cast(day as {{ type_text() }}), contact), failed_rules
     from visits_alone
 
@@ -38,7 +38,7 @@ refused as (
 
     -- a visit that three steps claim: every row that was merged into it
     select
-        'visits', rows.study_id, rows.src_form, rows.src_row, rows.block, 0,
+        'visits', rows.study_id, rows.src_form, rows.src_row, rows.block, rows.slot_no,
         rows.subject_id,
         concat_ws(' ', rows.subject_id, rows.step_id, cast(rows.day as {{ type_text() }}), rows.contact),
         groups.failed_rules
@@ -49,7 +49,10 @@ refused as (
             and groups.day = rows.day
             and groups.contact = rows.contact
     left join visits_alone as alone
-        on rows.study_id = alone.study_id and rows.block = alone.block and rows.src_row = alone.src_row
+        on rows.study_id = alone.study_id
+            and rows.block = alone.block
+            and rows.src_row = alone.src_row
+            and rows.slot_no = alone.slot_no
     where (groups.failed_rules & {{ rule_bit('visits', 'key:conflict') }}) <> 0 and alone.src_row is null
 {% for entity, key in [
     ('scales', ['step_id', 'cast(checked.day as ' ~ type_text() ~ ')', 'instrument_id', 'rater']),
