@@ -339,7 +339,7 @@ def _convert(
         missing_columns=layout.missing,
         extra_columns=layout.extra,
         notes=layout.notes,
-        warnings=_warnings(form, facts),
+        warnings=(*(() if landing.rows else ("the file holds no rows",)), *_warnings(form, facts)),
     )
     return landing, report
 
@@ -350,7 +350,9 @@ def src_file(file: str, sheet: str | None) -> str:
 
 
 def _warnings(form: Form, facts: FileFacts | None) -> tuple[str, ...]:
-    return () if facts is None else (*facts.remarks, *disagreements(form, facts))
+    if facts is None or facts.kind == "delimited":
+        return ()
+    return (*facts.remarks, *disagreements(form, facts))
 
 
 def _report_bytes(on_progress: Progress, form: str, total: int, done: int) -> None:

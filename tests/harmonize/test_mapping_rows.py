@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,12 @@ FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ("riesby", "visits_attended"): lambda x: x("hamd") is not None,
     ("riesby", "visits_missed"): lambda x: x("hamd") is None,
     ("riesby", "hrsd17"): lambda x: x("hamd") is not None,
+    ("mars", "persons"): lambda x: x("aufnahme_nr") == "1",
+    ("mars", "exits"): lambda x: x("beobachtungsende") is not None,
+    ("mars", "hrsd21"): lambda x: any_filled(x, "hamd21_summe", item_columns("hrsd21", "mars")),
+    ("mars", "hrsd17"): lambda x: any_filled(x, item_columns("hrsd17", "mars")),
+    ("mars", "drugs"): lambda x: x("art") != "V",
+    ("mars", "past_trials"): lambda x: x("art") == "V",
     ("stard", "arms"): lambda x: x("txassign") not in (None, "FU"),
     ("stard", "decisions"): lambda x: x("trtmt") in ("2", "3", "4"),
     ("stard", "visits_clinic_forms"): lambda x: x("qvtot") is None or x("version_form") is not None,
@@ -68,6 +75,8 @@ DROPPED: dict[tuple[str, str], Callable[[Known], bool]] = {
 BASE: dict[tuple[str, str], Row] = {
     ("ispotd", "completers"): {"completedw8": "1"},
     ("ispotd", "leavers"): {"completedw8": "0"},
+    ("mars", "persons"): {"ersteinschluss": "01.03.2004"},
+    ("mars", "past_trials"): {"art": "V"},
     ("riesby", "visits_missed"): {"hamd": ""},
     ("stard", "visits_clinic_forms"): {"qvtot": ""},
     ("stard", "qids_clinic"): {"qvtot": ""},
@@ -98,6 +107,19 @@ SNIPPETS: dict[str, list[SnippetCase]] = {
         SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
         SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
         SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
+    ],
+    "mars_age": [
+        SnippetCase({"gebjahr": "1960", "ersteinschluss": "01.03.2004"}, 44.0),
+        SnippetCase({"gebjahr": " 1960 ", "ersteinschluss": "2003-12-31"}, 43.0),
+        SnippetCase({"gebjahr": "k.A.", "ersteinschluss": "01.03.2004"}, None, "unknown"),
+        SnippetCase({"gebjahr": "abc", "ersteinschluss": "01.03.2004"}, None, "unparseable", issue=True),
+        SnippetCase({"gebjahr": "1960", "ersteinschluss": "abc"}, None, "unparseable", issue=True),
+    ],
+    "mars_analysis_flags": [
+        *(SnippetCase({"diagnose_icd10": code}, "psychotic") for code in ("F31.5", "F32.3", "F33.3")),
+        *(SnippetCase({"diagnose_icd10": code}, None) for code in ("F31.3", "F31.4", "F32.2", "F33.0", "F33.2")),
+        SnippetCase({"diagnose_icd10": "k.A."}, None, "unknown"),
+        SnippetCase({"diagnose_icd10": "F33.9"}, None, "invalid_code", issue=True),
     ],
     "stard_episode_days": [
         SnippetCase({"episode_date": "-730"}, 730.0),
@@ -135,8 +157,8 @@ def any_filled(x: Known, *names: str | list[str]) -> bool:
     return any(x(c) is not None for n in names for c in ([n] if isinstance(n, str) else n))
 
 
-def item_columns(block: str) -> list[str]:
-    return [c.strip() for c in BLOCKS["stard", block].targets["items"].args.split(";")[1:] if c.strip() != "-"]
+def item_columns(block: str, study: str = "stard") -> list[str]:
+    return [c.strip() for c in BLOCKS[study, block].targets["items"].args.split(";")[1:] if c.strip() != "-"]
 
 
 # --- The oracle ------------------------------------------------------------------------------------------------
@@ -160,8 +182,10 @@ def staged(form: Form, row: Row, column: str) -> tuple[str | None, str | None]:
     return (None, reason) if reason else (text, None)
 
 
-def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> float | int | None:
-    """Text as a number of a type, by a grammar of its own: decimal digits, at most one point, an exponent."""
+def number(text: str, type_: str, valid: tuple[float, float] | None = None, decimal: str = ".") -> float | int | None:
+    """Text as a number of a type, by a grammar of its own: decimal digits, at most one mark, an exponent."""
+    if decimal == ",":
+        text = text.translate({ord(","): ".", ord("."): ","})
     if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", text):
         return None
     value = float(text)
@@ -170,6 +194,18 @@ def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> f
     if (valid and not valid[0] <= value <= valid[1]) or (type_ == "integer" and abs(value) >= 2**63):
         return None
     return int(value) if type_ == "integer" else value
+
+
+def day(text: str) -> date | None:
+    """A day written as DD.MM.YYYY or as ISO text, with a time or without."""
+    german = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text)
+    iso = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)([T ]\d\d:\d\d(:\d\d)?)?", text)
+    try:
+        if german:
+            return date(int(german[3]), int(german[2]), int(german[1]))
+        return date(int(iso[1]), int(iso[2]), int(iso[3])) if iso else None
+    except ValueError:
+        return None
 
 
 def typed(value: str, type_: str) -> Any:
@@ -223,13 +259,15 @@ class Oracle:
             "lookup": self.lookup,
             "first_of": self.first_of,
             "linear": self.linear,
+            "days_between": self.days_between,
             "items": self.items,
         }[self.target.verb](columns, cells)
 
     def usable(self, column: str, text: str | None) -> Any:
         if text is None or self.type == "text":
             return text
-        return number(text, self.type, self.form.column(column).valid)
+        declared = self.form.column(column)
+        return number(text, self.type, declared.valid, declared.decimal)
 
     def copy(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -249,7 +287,8 @@ class Oracle:
         (column,), ((text, reason),) = columns, cells
         if text is None:
             return Cell(None, reason)
-        known = number(text, "double", self.form.column(column).valid)
+        declared = self.form.column(column)
+        known = number(text, "double", declared.valid, declared.decimal)
         if known is None:
             return Cell(None, "unparseable", {column})
         numerator, _, denominator = self.args[1].partition("/")
@@ -258,6 +297,13 @@ class Oracle:
             value = half_up(value, 0)
             return Cell(int(value)) if abs(value) < 2**63 else Cell(None, "unparseable", {column})
         return Cell(half_up(value, int(self.args[3])) if len(self.args) > 3 else value)
+
+    def days_between(self, columns: list[str], cells: list[Any]) -> Cell:
+        days = [day(text) if text is not None else None for text, _ in cells]
+        told = zip(columns, cells, days, strict=True)
+        bad = {c for c, (text, _), found in told if text is not None and found is None}
+        start, end = days
+        return Cell((end - start).days if start and end else None, cells[0][1] or cells[1][1], bad)
 
     def recode(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -310,6 +356,8 @@ def good(block: Block, column: str) -> str:
                 pairs = [p.partition("=") for p in oracle.args[1:]]
                 inline = [c for c, _, v in pairs if not c.startswith("?") and not v.startswith("!")]
                 return (inline or list(declared.codes))[-1]
+            if target.verb == "days_between":
+                return "01.03.2004"
             if target.verb == "lookup":
                 return next(iter(sqlkit.seed_table("drug_synonyms")))["synonym"].title()
     if declared.codes:
@@ -325,7 +373,10 @@ def variations(block: Block, column: str) -> Iterator[str | None]:
         if target.verb == "recode" and target.args.split(";")[0].strip() in (column, "{1}"):
             yield from (p.partition("=")[0].strip().removeprefix("?") for p in target.args.split(";")[1:])
     if any(t.verb == "lookup" for t in block.targets.values()):
-        yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "no such drug")
+        yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "Valproinsäure", "no such drug")
+    if any(t.verb == "days_between" for t in block.targets.values()):
+        yield from ("29.02.2004", "30.02.2004", " 15.3.2004 ", "31.12.1999", "01.03.2014", "29.02.2003", "01.03.04")
+        yield from ("2004-03-05", "2004-03-05T08:30:00", "2004-02-30", "03/05/2004")
     yield from (None, "", "  ")
     yield from declared.missing
     yield from (f" {c} " for c in declared.missing)
@@ -557,7 +608,7 @@ def test_items_stand_in_the_order_of_the_seed(study: str, name: str, target: str
     instrument, *columns = (a.strip() for a in BLOCKS[study, name].targets[target].args.split(";"))
     seed = sorted((int(r["item_no"]), r) for r in sqlkit.seed_table("ref_scale_items") if r["scale_id"] == instrument)
     for column, (item_no, item) in zip(columns, seed, strict=True):
-        if item["stard_nda_element"]:
+        if study == "stard" and item["stard_nda_element"]:
             assert column == item["stard_nda_element"], f"item {item_no}"
         else:  # the seed names no element: the description of the column must speak of the item
             words = set(re.findall(r"[a-z]{4,}", item["item_name"]))
