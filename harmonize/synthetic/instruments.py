@@ -52,17 +52,20 @@ def administer(
     draws: Draws,
     *,
     shift: float = 0.0,
+    extra_sd: float = 0.0,
     world: World | None = None,
     lean: Floats | None = None,
 ) -> Items:
     """Item scores (n, n_items) of one administration each; `key` names it, `shift` points are added to severity.
 
-    `world` matters where its items have a floor. `lean` (n,) standard normal: how anxious a person is, which moves
-    points between items and leaves the expected total as it is in the middle of the scale.
+    `extra_sd`: points by which the study's raters err beyond the instrument's own error. `world` matters where its
+    items have a floor. `lean` (n,) standard normal: how anxious a person is, which moves points between items and
+    leaves the expected total as it is in the middle of the scale.
     Raises KeyError for an instrument without a link in the parameters or without items in the seed.
     """
     m = model(instrument_id)
-    seen = seen_severity(theta + shift, world) + m.occasion_sd * draws.normal(f"{instrument_id} occasion", key)
+    error = float(np.hypot(m.occasion_sd, extra_sd))
+    seen = seen_severity(theta + shift, world) + error * draws.normal(f"{instrument_id} occasion", key)
     noise = draws.normals(f"{instrument_id} items", key, len(m.thresholds))
     y = seen.astype(np.float32)[:, None] + np.float32(m.item_sd) * noise
     if lean is not None and m.lean.any():
@@ -122,7 +125,8 @@ def model(instrument_id: str) -> Model:
     if not administered(instrument_id):
         raise KeyError(f"{instrument_id} has no link in the parameters; there are {', '.join(p['link'])}")
     base = _EXTENDS.get(instrument_id)
-    rows = [*(item_rows(base) if base else ()), *item_rows(instrument_id)]
+    first = item_rows(base) if base else []
+    rows = [*first, *(r for r in item_rows(instrument_id) if int(r["item_no"]) > len(first))]
     rows = [r for r in rows if r["scored_in_total"] != "0"]
     top = np.array([int(r["score_max"]) - int(r["score_min"]) for r in rows])
     hardness = np.array(p["hardness"].get(instrument_id, [1.0] * len(rows)))

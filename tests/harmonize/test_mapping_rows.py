@@ -64,6 +64,12 @@ FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ("riesby", "visits_attended"): lambda x: x("hamd") is not None,
     ("riesby", "visits_missed"): lambda x: x("hamd") is None,
     ("riesby", "hrsd17"): lambda x: x("hamd") is not None,
+    ("mars", "persons"): lambda x: x("aufnahme_nr") == "1",
+    ("mars", "exits"): lambda x: x("beobachtungsende") is not None,
+    ("mars", "hrsd21"): lambda x: any_filled(x, "hamd21_summe", item_columns("hrsd21", "mars")),
+    ("mars", "hrsd17"): lambda x: any_filled(x, item_columns("hrsd17", "mars")),
+    ("mars", "drugs"): lambda x: x("art") != "V",
+    ("mars", "past_trials"): lambda x: x("art") == "V",
     ("stard", "arms"): lambda x: x("txassign") not in (None, "FU"),
     ("stard", "decisions"): lambda x: x("trtmt") in ("2", "3", "4"),
     ("stard", "visits_clinic_forms"): lambda x: x("qvtot") is None or x("version_form") is not None,
@@ -91,6 +97,8 @@ BASE: dict[tuple[str, str], Row] = {
     ("predict", "visits_opening"): {"trt2": "1", "phase": "1", "visit": "12"},
     ("predict", "doses_added"): {"trt": "1", "phase": "2"},
     ("predict", "preference"): {"visit": "0"},
+    ("mars", "persons"): {"ersteinschluss": "01.03.2004"},
+    ("mars", "past_trials"): {"art": "V"},
     ("ispotd", "completers"): {"completedw8": "1"},
     ("ispotd", "leavers"): {"completedw8": "0"},
     ("riesby", "visits_missed"): {"hamd": ""},
@@ -114,6 +122,19 @@ class SnippetCase:
 
 
 SNIPPETS: dict[str, list[SnippetCase]] = {
+    "mars_age": [
+        SnippetCase({"gebjahr": "1960", "ersteinschluss": "01.03.2004"}, 44.0),
+        SnippetCase({"gebjahr": " 1960 ", "ersteinschluss": "2003-12-31"}, 43.0),
+        SnippetCase({"gebjahr": "k.A.", "ersteinschluss": "01.03.2004"}, None, "unknown"),
+        SnippetCase({"gebjahr": "abc", "ersteinschluss": "01.03.2004"}, None, "unparseable", issue=True),
+        SnippetCase({"gebjahr": "1960", "ersteinschluss": "abc"}, None, "unparseable", issue=True),
+    ],
+    "mars_analysis_flags": [
+        *(SnippetCase({"diagnose_icd10": code}, "psychotic") for code in ("F31.5", "F32.3", "F33.3")),
+        *(SnippetCase({"diagnose_icd10": code}, None) for code in ("F31.3", "F31.4", "F32.2", "F33.0", "F33.2")),
+        SnippetCase({"diagnose_icd10": "k.A."}, None, "unknown"),
+        SnippetCase({"diagnose_icd10": "F33.9"}, None, "invalid_code", issue=True),
+    ],
     "ispotd_antidepressant_free": [
         SnippetCase({"treatedbefore": "0", "washout7d": ""}, "antidepressant_free"),
         SnippetCase({"treatedbefore": "0", "washout7d": "0"}, "antidepressant_free"),
@@ -160,8 +181,8 @@ def any_filled(x: Known, *names: str | list[str]) -> bool:
     return any(x(c) is not None for n in names for c in ([n] if isinstance(n, str) else n))
 
 
-def item_columns(block: str) -> list[str]:
-    return [c.strip() for c in BLOCKS["stard", block].targets["items"].args.split(";")[1:] if c.strip() != "-"]
+def item_columns(block: str, study: str = "stard") -> list[str]:
+    return [c.strip() for c in BLOCKS[study, block].targets["items"].args.split(";")[1:] if c.strip() != "-"]
 
 
 # --- The oracle ------------------------------------------------------------------------------------------------
@@ -185,8 +206,10 @@ def staged(form: Form, row: Row, column: str) -> tuple[str | None, str | None]:
     return (None, reason) if reason else (text, None)
 
 
-def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> float | int | None:
-    """Text as a number of a type, by a grammar of its own: decimal digits, at most one point, an exponent."""
+def number(text: str, type_: str, valid: tuple[float, float] | None = None, decimal: str = ".") -> float | int | None:
+    """Text as a number of a type, by a grammar of its own: decimal digits, at most one mark, an exponent."""
+    if decimal == ",":
+        text = text.translate({ord(","): ".", ord("."): ","})
     if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", text):
         return None
     value = float(text)
@@ -197,20 +220,25 @@ def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> f
     return int(value) if type_ == "integer" else value
 
 
-def typed(value: str, type_: str) -> Any:
-    return {"text": str, "integer": int, "double": float, "boolean": lambda v: v == "true"}[type_](value)
-
-
-def sas_date(text: str) -> date | None:
-    """A date as SAS prints it (DATE9., 05MAR2008), the only pattern that a mapping names, by a grammar of its own."""
-    found = re.fullmatch(r"(\d{1,2})([A-Za-z]{3})(\d{4})", text)
-    months = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-    if not found or found[2].upper() not in months:
-        return None
+def day(text: str, form: Form) -> date | None:
+    """A day in one of the forms that the contract names: DD.MM.YYYY, ISO text with a time or without, or DATE9."""
+    declared = form.format["dates"]
+    german = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text) if "DD.MM.YYYY" in declared else None
+    sas = re.fullmatch(r"(\d{1,2})([A-Za-z]{3})(\d{4})", text) if "DDMONYYYY" in declared else None
+    iso = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)([T ]\d\d:\d\d(:\d\d)?)?", text)
+    months = ["", *"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()]
     try:
-        return date(int(found[3]), months.index(found[2].upper()) + 1, int(found[1]))
+        if german:
+            return date(int(german[3]), int(german[2]), int(german[1]))
+        if sas:
+            return date(int(sas[3]), months.index(sas[2].upper()), int(sas[1]))
+        return date(int(iso[1]), int(iso[2]), int(iso[3])) if iso else None
     except ValueError:
         return None
+
+
+def typed(value: str, type_: str) -> Any:
+    return {"text": str, "integer": int, "double": float, "boolean": lambda v: v == "true"}[type_](value)
 
 
 def half_up(value: float, digits: int) -> float:
@@ -267,7 +295,8 @@ class Oracle:
     def usable(self, column: str, text: str | None) -> Any:
         if text is None or self.type == "text":
             return text
-        return number(text, self.type, self.form.column(column).valid)
+        declared = self.form.column(column)
+        return number(text, self.type, declared.valid, declared.decimal)
 
     def copy(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -287,7 +316,8 @@ class Oracle:
         (column,), ((text, reason),) = columns, cells
         if text is None:
             return Cell(None, reason)
-        known = number(text, "double", self.form.column(column).valid)
+        declared = self.form.column(column)
+        known = number(text, "double", declared.valid, declared.decimal)
         if known is None:
             return Cell(None, "unparseable", {column})
         numerator, _, denominator = self.args[1].partition("/")
@@ -298,10 +328,11 @@ class Oracle:
         return Cell(half_up(value, int(self.args[3])) if len(self.args) > 3 else value)
 
     def days_between(self, columns: list[str], cells: list[Any]) -> Cell:
-        dates = [None if text is None else sas_date(text) for text, _ in cells]
-        bad = {c for c, (text, _), d in zip(columns, cells, dates, strict=True) if text is not None and d is None}
-        reason = next((why for text, why in cells if text is None), None)
-        return Cell(None, reason, bad) if None in dates else Cell((dates[1] - dates[0]).days)  # type: ignore[operator]
+        days = [day(text, self.form) if text is not None else None for text, _ in cells]
+        told = zip(columns, cells, days, strict=True)
+        bad = {c for c, (text, _), found in told if text is not None and found is None}
+        start, end = days
+        return Cell((end - start).days if start and end else None, cells[0][1] or cells[1][1], bad)
 
     def recode(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -355,7 +386,7 @@ def good(block: Block, column: str) -> str:
                 inline = [c for c, _, v in pairs if not c.startswith("?") and not v.startswith("!")]
                 return (inline or list(declared.codes))[-1]
             if target.verb == "days_between":
-                return "05MAR2008"
+                return {"DDMONYYYY": "05MAR2008", "DD.MM.YYYY": "01.03.2004"}[block.form.format["dates"][0]]
             if target.verb == "lookup":
                 return next(iter(sqlkit.seed_table("drug_synonyms")))["synonym"].title()
     if declared.codes:
@@ -371,18 +402,11 @@ def variations(block: Block, column: str) -> Iterator[str | None]:
         if target.verb == "recode" and target.args.split(";")[0].strip() in (column, "{1}"):
             yield from (p.partition("=")[0].strip().removeprefix("?") for p in target.args.split(";")[1:])
     if any(t.verb == "lookup" for t in block.targets.values()):
-        yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "no such drug")
-    if any(column in t.args and t.verb == "days_between" for t in block.targets.values()):
-        yield from (
-            "04MAR2008",
-            "29feb2008",
-            " 1Apr2009 ",
-            "29FEB2007",
-            "31APR2008",
-            "05MRZ2008",
-            "2008-03-05",
-            "05-MAR-2008",
-        )
+        yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "Valproinsäure", "no such drug")
+    if any(t.verb == "days_between" for t in block.targets.values()):
+        yield from ("04MAR2008", "29feb2008", " 1Apr2009 ", "29FEB2007", "31APR2008", "05MRZ2008", "05-MAR-2008")
+        yield from ("29.02.2004", "30.02.2004", " 15.3.2004 ", "31.12.1999", "01.03.2014", "29.02.2003", "01.03.04")
+        yield from ("2004-03-05", "2004-03-05T08:30:00", "2004-02-30", "03/05/2004")
     yield from (None, "", "  ")
     yield from declared.missing
     yield from (f" {c} " for c in declared.missing)
