@@ -41,8 +41,6 @@ ISSUE_RULES = {
 FINDINGS = {
     "dq_total_disagrees": "Ratings whose recorded total is not the total of their items",
     "dq_steps_overlap": "Steps that begin more than 14 days before the step before them was left",
-    "dq_stard_zero_dose": "Treatment records with a dose of 0",
-    "dq_stard_keys_disagree": "Persons whose two keys in the archive do not agree",
 }
 
 
