@@ -46,14 +46,15 @@ def compile_all() -> list[Generated]:
     known = studies()
     blocks = {s.name: read_mapping(s) for s in known if has_mapping(s.name)}
     _check_announced(blocks)
-    every_block = [b for bs in blocks.values() for b in bs]
+    decided = {name: tuple(b for b in found if not b.undecided) for name, found in blocks.items()}
+    every_block = [b for found in decided.values() for b in found]
     files: list[Generated] = []
     for study in known:
         made_from = str(study.path.relative_to(REPO))
         for form in study.forms:
             path = STAGING / study.name / f"stg_{study.name}__{form.name}.sql"
             files.append(Generated(path, made_from, staging_sql(study, form)))
-    for name, found in blocks.items():
+    for name, found in decided.items():
         folder, made_from = INTERMEDIATE / name, f"harmonize/mappings/{name}_blocks.csv and {name}.csv"
         files += [Generated(folder / f"{b.model}.sql", made_from, block_sql(b)) for b in found]
     made_from = "harmonize/mappings"

@@ -18,6 +18,8 @@ from harmonize.dates import DATE_FORMATS
 from harmonize.paths import STAGING
 from schemas.parents import REASONS
 
+ROW_KEY = "src_row"
+"""As subject_key: the files name no person and every row is one, known by its row number in the file."""
 FORMAT_KEYS = {
     "kind": "delimited, xlsx, sav, sas7bdat, xpt, dta or parquet; without it the file's name decides",
     "encoding": "of delimited text; for sav, sas7bdat, xpt and dta only where the file itself is wrong about it",
