@@ -19,7 +19,8 @@ create table quality.quarantine (study_id varchar, entity varchar, src_form varc
     slot_no bigint, rule varchar, subject_id varchar, row_key varchar);
 create table quality.cell_issues (study_id varchar, src_form varchar, src_row bigint, column_name varchar,
     raw_value varchar, rule varchar);
-create table quality.dq_result (study_id varchar, finding varchar, entity varchar, n_checked bigint, n_found bigint, verdict varchar);
+create table quality.dq_result (study_id varchar, finding varchar, entity varchar, n_checked bigint, n_found bigint,
+    verdict varchar);
 create table quality.reconciliation (study_id varchar, check_id varchar, description varchar, observed bigint,
     expected integer, verdict varchar, why_not varchar, source varchar, verified varchar);
 create table marts.attrition (study_id varchar, step_id varchar, step_no bigint, stage_no bigint, stage varchar,
