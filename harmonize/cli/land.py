@@ -1,8 +1,8 @@
-"""`trd land` and `trd synth`: how data come in."""
+"""`trd land`: how data come in, and the landing of synthetic deliveries."""
 
 from __future__ import annotations
 
-import importlib
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harmonize.landing import LandingReport, Progress
+    from harmonize.synthetic.studies import Synthetic
 
-SYNTHETIC = {"stard": ("harmonize.synthetic.stard", "package_info.txt")}
-"""Studies that can be synthesised: the module that does it, and the file of a delivery that says it is synthetic."""
 MARK = "SYNTHETIC DATA"
-"""How that file begins. A folder without it is taken for a real delivery and never written to."""
+"""How the mark file of a synthetic delivery begins. A folder without it is taken for real and never written to."""
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study that has a sources file; see trd status.")]
 
 
@@ -59,43 +58,6 @@ def land(
         console.say("Next: trd build")
 
 
-@command(
-    "synth",
-    examples=[
-        "trd synth stard --out /tmp/stard",
-        "trd synth stard --n 200 --seed 7 --out /tmp/stard --land",
-        "trd synth stard --faults --out /tmp/stard",
-    ],
-    fails="nothing was written, or landing was refused",
-)
-def synth(
-    ctx: typer.Context,
-    study_id: StudyArgument,
-    out: Annotated[Path, typer.Option("--out", file_okay=False, help="The folder to write, new or synthetic.")],
-    n: Annotated[int, typer.Option("--n", min=0, help="How many persons.")] = 4041,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same files.")] = 1,
-    faults: Annotated[bool, typer.Option("--faults", help="Plant faults, and list them beside the folder.")] = False,
-    land_it: Annotated[bool, typer.Option("--land/--no-land", help="Land the files as synthetic.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Write synthetic files of a study in its own format.
-
-    The list of planted faults is written beside the folder, never inside it: it is no part of the delivery.
-    """
-    house = warehouse_of(ctx)
-    known = known_study(study_id)
-    done = write_synthetic(study_id, out, n, seed, faults=faults)
-    report = land_synthetic(known, out, house, done) if land_it else None
-    if as_json:
-        console.show_json({**done, "landing": report})
-        return
-    console.show_table(f"SYNTHETIC {study_id}: {out}", ["form", "rows"], done["rows"].items())
-    if done["faults"] is not None:
-        console.say(f"{done['n_faults']} faults planted; listed in {done['faults']}")
-    if report is not None:
-        show_landing(report)
-
-
 def known_study(name: str) -> Study:
     """The study's contract; a usage error that names the studies there are."""
     console.one_of(name, [found.name for found in studies()], "study")
@@ -113,11 +75,29 @@ def land_with_progress(of: Study, path: Path, warehouse: Warehouse, *, synthetic
 def land_synthetic(of: Study, out: Path, warehouse: Warehouse, done: dict[str, Any]) -> LandingReport:
     """Land what `write_synthetic` wrote, and put what is known of its persons where no build reads it."""
     report = land_with_progress(of, out, warehouse, synthetic=True, replace=False)
-    truth = importlib.import_module(SYNTHETIC[of.name][0]).truth(done["n"], done["seed"])
+    write_truth(of.name, warehouse, done)
+    return report
+
+
+def write_truth(study_id: str, warehouse: Warehouse, done: dict[str, Any]) -> Path:
+    """What is true of the persons that `write_synthetic` wrote: `synthetic_truth/<study>.parquet`, never landed."""
     folder = warehouse.root / "synthetic_truth"
     folder.mkdir(parents=True, exist_ok=True)
-    truth.to_parquet(folder / f"{of.name}.parquet", index=False)
-    return report
+    truth = synthetic_study(study_id).truth(done["n"], done["seed"], done["world"])
+    for column in ("synthetic", "world", "seed"):
+        truth[column] = True if column == "synthetic" else done[column]
+    path = folder / f"{study_id}.parquet"
+    truth.to_parquet(path, index=False)
+    return path
+
+
+def synthetic_study(study_id: str) -> Synthetic:
+    """The module that synthesises a study; a usage error that names those there are."""
+    from harmonize.synthetic.studies import available, synthetic
+
+    if study_id not in available():
+        raise typer.BadParameter(f"{study_id} cannot be synthesised yet. Known: {', '.join(available())}")
+    return synthetic(study_id)
 
 
 @contextmanager
@@ -155,25 +135,31 @@ def show_landing(report: LandingReport) -> None:
         console.say(f"  ignored {file}: {why}")
 
 
-def write_synthetic(study_id: str, out: Path, n: int, seed: int, *, faults: bool) -> dict[str, Any]:
+def write_synthetic(
+    study_id: str, out: Path, n: int, seed: int, *, world: str = "W0", faults: bool = False
+) -> dict[str, Any]:
     """Write a synthetic delivery; what was written as fields. Refuses a folder that may hold real files."""
-    if study_id not in SYNTHETIC:
-        raise typer.BadParameter(f"{study_id} cannot be synthesised yet. Known: {', '.join(SYNTHETIC)}")
-    module, mark = SYNTHETIC[study_id]
-    _refuse_real_folder(out, mark)
-    writer = importlib.import_module(module)
+    from harmonize.synthetic.worlds import world as world_named
+
+    writer = synthetic_study(study_id)
+    there = world_named(world).name
+    options: dict[str, Any] = {"faults": True} if faults else {}
+    if faults and "faults" not in inspect.signature(writer.write).parameters:
+        raise typer.BadParameter(f"{study_id} has no faults to plant; leave out --faults")
+    _refuse_real_folder(out, writer.MARK_FILE)
     out.mkdir(parents=True, exist_ok=True)
-    (out / mark).write_text(f"{MARK}. Being written.\n", encoding="utf-8")
-    written = writer.write(out, n, seed, faults=faults)
+    (out / writer.MARK_FILE).write_text(f"{MARK}. Being written.\n", encoding="utf-8")
+    written = writer.write(out, n, seed, world=there, **options)
     return {
         "study": study_id,
         "synthetic": True,
+        "world": there,
         "folder": str(out),
         "n": n,
         "seed": seed,
         "rows": dict(written.rows),
-        "faults": _write_manifest(out, written.faults) if faults else None,
-        "n_faults": len(written.faults) if faults else 0,
+        "faults": _write_manifest(out, written.faults) if written.faults is not None else None,
+        "n_faults": len(written.faults) if written.faults is not None else 0,
     }
 
 

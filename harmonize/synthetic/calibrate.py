@@ -1,9 +1,9 @@
 """Find a study's solved numbers: `python -m harmonize.synthetic.calibrate STUDY WORLD [--n N] [--write]`.
 
 Turns the study's knobs until its tested targets are met: damped Gauss-Newton steps on the misses in tolerances, over
-the same drawn persons each time (one seed, so the same random numbers and smooth misses). The Jacobian is taken once
-by differences and then kept up by Broyden's rule. `--write` puts the numbers into `parameters.toml` under
-`[STUDY.solved.FAMILY]`, or under the name of a world that does not give its family its name.
+the same drawn persons each time (one seed, so the same random numbers and smooth misses). The Jacobian is taken by
+differences, kept up by Broyden's rule, and taken anew where that leads no further. `--write` puts the numbers into
+`parameters.toml` under `[STUDY.solved.FAMILY]`, or under the name of a world that does not give its family its name.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from harmonize.synthetic.worlds import World, world
 
 FIRST_OF_FAMILY = {"W0": "courses", "W1": "continuum", "W2": "courses_exit", "W3": "floor"}
 _STEP = 0.04
+_GAIN = 0.02
+"""Part of the sum of squares that must have been won since the Jacobian was taken for it to be worth another."""
 _RIDGE = 0.03
 """Pull of each knob (in its range) to where it stood, in tolerances: a knob that steers nothing stays."""
 
@@ -36,8 +38,17 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
     start, low, high = (np.array(column) for column in zip(*knobs.values(), strict=True))
     span = high - low
 
+    settle = getattr(module, "settled", None)
+    held: dict[str, float] = {}
+
+    def let_settle(x: Floats, times: int) -> None:
+        for _ in range(times if settle is not None else 0):
+            assert settle is not None
+            with trying(study, {**held, **dict(zip(knobs, x, strict=True))}):
+                held.update({k: float(round(v, 5)) for k, v in settle(n, seed, there.name).items()})
+
     def misses(x: Floats) -> Floats:
-        with trying(study, dict(zip(knobs, x, strict=True))):
+        with trying(study, {**held, **dict(zip(knobs, x, strict=True))}):
             verdicts = check.compare(study, there.name, module.marginals(n, seed, there.name))
         return np.array(
             [
@@ -48,13 +59,18 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
             ]
         )  # fmt: skip
 
+    def slopes(x: Floats, f: Floats) -> Floats:
+        jacobian = np.empty((len(f), len(x)))
+        for place in range(len(x)):
+            step = np.zeros(len(x))
+            step[place] = _STEP * span[place] * (1 if x[place] + _STEP * span[place] <= high[place] else -1)
+            jacobian[:, place] = (misses(x + step) - f) / step[place]
+        return jacobian
+
     x = np.clip(start, low, high)
+    let_settle(x, 3)
     f = misses(x)
-    jacobian = np.empty((len(f), len(x)))
-    for place in range(len(x)):
-        step = np.zeros(len(x))
-        step[place] = _STEP * span[place] * (1 if x[place] + _STEP * span[place] <= high[place] else -1)
-        jacobian[:, place] = (misses(x + step) - f) / step[place]
+    jacobian, before = slopes(x, f), f @ f
     damping, home = 1.0, x.copy()
     for turn in range(rounds):
         if say:
@@ -67,21 +83,22 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
         if step @ step > 0:
             jacobian += np.outer(g - f - jacobian @ step, step / span**2) / ((step / span) @ (step / span))
         if g @ g < f @ f:
-            gain, x, f = f @ f - g @ g, x + step, g
-            damping = max(1.0, damping / 2)
-            if gain < 0.01:
-                break
-        else:
+            x, damping = x + step, max(1.0, damping / 2)
+            let_settle(x, 1)
+            f = misses(x)
+        elif damping < 8:
             damping = damping * 2 + 1
-            if damping > 60:
-                break
+        elif f @ f < (1 - _GAIN) * before:
+            jacobian, before, damping = slopes(x, f), f @ f, 1.0
+        else:
+            break
     if say:
-        with trying(study, dict(zip(knobs, x, strict=True))):
+        with trying(study, {**held, **dict(zip(knobs, x, strict=True))}):
             verdicts = check.compare(study, there.name, module.marginals(n, seed, there.name))
         for v in verdicts:
             if v.verdict in ("off", "not given"):
                 print(f"off: {v.target.target_id} published {v.target.value} synthetic {v.synthetic}", file=sys.stderr)
-    return dict(zip(knobs, (float(round(v, 5)) for v in x), strict=True))
+    return {**dict(zip(knobs, (float(round(v, 5)) for v in x), strict=True)), **held}
 
 
 def written(text: str, study: str, there: World, numbers: Mapping[str, float]) -> str:

@@ -65,6 +65,18 @@ class Step:
         path = entry[:, None] - lost[:, None] * _shape(self.course, t, self.weeks) + self.early[:, None] * bump
         return path[:, 0] if single else path
 
+    def at(self, rows: Ints) -> Step:
+        """The same step of some of the persons."""
+        return Step(
+            self.course[rows],
+            self.propensity[rows],
+            self.amplitude[rows],
+            self.pull[rows],
+            self.deviation[rows],
+            self.weeks,
+            self.early[rows],
+        )
+
 
 def first_step(persons: Persons, arm: Arm, draws: Draws, world: World, *, weeks: float, name: str = "1") -> Step:
     """The first observed step. Anxiety, a long episode and (in the size of the world) the score lower the response."""

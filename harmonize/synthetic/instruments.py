@@ -52,17 +52,20 @@ def administer(
     draws: Draws,
     *,
     shift: float = 0.0,
+    extra_sd: float = 0.0,
     world: World | None = None,
     lean: Floats | None = None,
 ) -> Items:
     """Item scores (n, n_items) of one administration each; `key` names it, `shift` points are added to severity.
 
-    `world` matters where its items have a floor. `lean` (n,) standard normal: how anxious a person is, which moves
-    points between items and leaves the expected total as it is in the middle of the scale.
+    `extra_sd`: points by which the study's raters err beyond the instrument's own error. `world` matters where its
+    items have a floor. `lean` (n,) standard normal: how anxious a person is, which moves points between items and
+    leaves the expected total as it is in the middle of the scale.
     Raises KeyError for an instrument without a link in the parameters or without items in the seed.
     """
     m = model(instrument_id)
-    seen = seen_severity(theta + shift, world) + m.occasion_sd * draws.normal(f"{instrument_id} occasion", key)
+    error = float(np.hypot(m.occasion_sd, extra_sd))
+    seen = seen_severity(theta + shift, world) + error * draws.normal(f"{instrument_id} occasion", key)
     noise = draws.normals(f"{instrument_id} items", key, len(m.thresholds))
     y = seen.astype(np.float32)[:, None] + np.float32(m.item_sd) * noise
     if lean is not None and m.lean.any():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import betaincinv, ndtr, ndtri
 
 from harmonize.synthetic.draws import Draws, Floats, Ints
 from harmonize.synthetic.parameters import parameters, solved
@@ -61,6 +61,10 @@ class Persons:
     def __len__(self) -> int:
         return len(self.number)
 
+    def at(self, rows: Ints) -> Persons:
+        """Some of the persons."""
+        return Persons(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
     @property
     def chronic(self) -> Flags:
         """The episode has lasted two years or more."""
@@ -70,15 +74,14 @@ class Persons:
 def draw_persons(study: str, number: Ints, draws: Draws, world: World) -> Persons:
     """The persons with these numbers, from `[<study>.persons]` and the solved `severity_mean` and `severity_sd`.
 
-    Who is younger than his onset would be gets an onset within the past years; an episode is no longer than that.
+    An episode is no longer than the years since the onset.
     """
     p: Mapping[str, Any] = parameters(study)["persons"]
     own = solved(study, world)
     sites = parameters(study)["persons"]["sites"]
     low, high = p["age_range"]
     age = _within(draws.uniform("age", number), p["age_mean"], p["age_sd"], low, high)
-    said = _within(draws.uniform("onset", number), p["onset_mean"], p["onset_sd"], 5.0, high)
-    onset = np.minimum(np.floor(said), np.floor(age)).astype(np.int64)
+    onset = _onset(draws.uniform("onset", number), age, p)
     education = np.rint(_within(draws.uniform("education", number), p["education_mean"], p["education_sd"], 0.0, 27.0))
     # Few episodes are the rule, and some persons have had very many.
     spread = np.log1p((p["episodes_sd"] / p["episodes_mean"]) ** 2)
@@ -123,6 +126,16 @@ def draw_persons(study: str, number: Ints, draws: Draws, world: World) -> Person
         score=draws.normal("genetic score", number),
         severity0=severity,
     )
+
+
+def _onset(u: Floats, age: Floats, p: Mapping[str, Any]) -> Ints:
+    """Age at onset: a beta-distributed part of the years since the fifth; mean and SD are about those given."""
+    years = p["age_mean"] - 5.0
+    mean = np.clip((p["onset_mean"] - 4.5) / years, 0.05, 0.95)
+    variance = (p["onset_sd"] ** 2 - mean**2 * p["age_sd"] ** 2) / (years**2 + p["age_sd"] ** 2)
+    size = mean * (1 - mean) / np.clip(variance, 0.01, 0.9 * mean * (1 - mean)) - 1
+    part = betaincinv(mean * size, (1 - mean) * size, u)
+    return np.floor(5.0 + (age - 5.0) * part).astype(np.int64)
 
 
 def _within(u: Floats, mean: float, sd: float, low: float, high: float) -> Floats:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -23,11 +22,29 @@ import pyarrow.parquet as pq
 from harmonize.sources import Form, Study, study
 from harmonize.synthetic.faults import plant_faults
 from harmonize.synthetic.stard_chunk import Chunk
-from harmonize.synthetic.stard_course import truth
+from harmonize.synthetic.stard_course import settled, truth
 from harmonize.synthetic.stard_forms import FORMS
+from harmonize.synthetic.stard_targets import knobs, marginals
+from harmonize.synthetic.studies import Written
 from harmonize.synthetic.text_columns import plain, plain_column
+from harmonize.synthetic.worlds import World
+from harmonize.synthetic.worlds import world as _world
 
-__all__ = ["Written", "forms", "iter_chunks", "plant_faults", "truth", "write", "write_parquet"]
+__all__ = [
+    "Written",
+    "forms",
+    "iter_chunks",
+    "knobs",
+    "marginals",
+    "plant_faults",
+    "settled",
+    "truth",
+    "write",
+    "write_parquet",
+]
+
+N = 4041
+MARK_FILE = "package_info.txt"
 
 CHUNK = 100_000
 ROW_GROUP = 122_880
@@ -51,18 +68,10 @@ SYNTHETIC DATA. Written by a program; nobody was measured.
 
 Study: STAR*D (file format only)
 Persons enrolled: {n}
+World: {world}
 Seed: {seed}
 Planted faults: {faults}
 """
-
-
-@dataclass(frozen=True)
-class Written:
-    """What `write` wrote: data rows per form, paths of all files by name, and the planted faults if there are any."""
-
-    rows: Mapping[str, int]
-    paths: Mapping[str, Path]
-    faults: pd.DataFrame | None = field(default=None, repr=False)
 
 
 @cache
@@ -70,7 +79,7 @@ def _study() -> Study:
     return study("stard")
 
 
-def iter_chunks(n: int, seed: int, chunk: int = CHUNK) -> Iterator[dict[str, pa.Table]]:
+def iter_chunks(n: int, seed: int, chunk: int = CHUNK, world: str | World = "W0") -> Iterator[dict[str, pa.Table]]:
     """The forms of `n` enrolled persons, `chunk` persons at a time; joined they are what `forms` gives.
 
     For `n` 0 there is one chunk without rows.
@@ -79,33 +88,33 @@ def iter_chunks(n: int, seed: int, chunk: int = CHUNK) -> Iterator[dict[str, pa.
         raise ValueError(f"n {n} must not be negative and chunk {chunk} must be positive")
     rows = dict.fromkeys(FORMS, 0)
     for first in range(0, max(n, 1), chunk):
-        made = Chunk(_study(), first, min(chunk, n - first), seed)
+        made = Chunk(_study(), first, min(chunk, n - first), seed, _world(world))
         tables = {name: make(made, rows[name] + 1) for name, make in FORMS.items()}
         for name, data in tables.items():
             rows[name] += data.num_rows
         yield tables
 
 
-def forms(n: int, seed: int) -> dict[str, pa.Table]:
+def forms(n: int, seed: int, world: str | World = "W0") -> dict[str, pa.Table]:
     """Raw forms of `n` enrolled persons: every value text, columns as declared, rows as delivered, blanks null.
 
     Columns whose values repeat are dictionary-encoded. The same `n` and `seed` give the same tables; a smaller `n`
     gives the first of the same persons.
     """
-    chunks = list(iter_chunks(n, seed))
+    chunks = list(iter_chunks(n, seed, world=world))
     return {name: pa.concat_tables([tables[name] for tables in chunks]) for name in FORMS}
 
 
-def write(folder: Path, n: int, seed: int, *, faults: bool = False) -> Written:
+def write(folder: Path, n: int, seed: int, *, world: str | World = "W0", faults: bool = False) -> Written:
     """Write `<form>.txt` as the archive delivers them, and the files that it puts beside the data.
 
     With `faults` everything is held in memory at once, otherwise one chunk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest: pd.DataFrame | None = None
-    chunks = iter_chunks(n, seed)
+    chunks = iter_chunks(n, seed, world=world)
     if faults:
-        planted, manifest = plant_faults(forms(n, seed), seed)
+        planted, manifest = plant_faults(forms(n, seed, world), seed)
         chunks = iter([planted])
     paths = {f"{name}.txt": folder / f"{name}.txt" for name in FORMS}
     rows = dict.fromkeys(FORMS, 0)
@@ -116,17 +125,17 @@ def write(folder: Path, n: int, seed: int, *, faults: bool = False) -> Written:
             list(pool.map(lambda item: _append_text(paths[f"{item[0]}.txt"], item[1]), tables.items()))
             for name, data in tables.items():
                 rows[name] += data.num_rows
-    paths |= _write_package_files(folder, paths, rows, n, seed, faults)
+    paths |= _write_package_files(folder, paths, rows, n, seed, world, faults)
     return Written(rows=rows, paths=paths, faults=manifest)
 
 
-def write_parquet(folder: Path, n: int, seed: int) -> dict[str, int]:
+def write_parquet(folder: Path, n: int, seed: int, *, world: str | World = "W0") -> dict[str, int]:
     """Write `<form>.parquet` as landing would have written the text files; gives rows per form."""
     folder.mkdir(parents=True, exist_ok=True)
     writers = {name: _Landed(folder / f"{name}.parquet", _study().form(name)) for name in FORMS}
     try:
         with ThreadPoolExecutor(2) as pool:
-            for tables in iter_chunks(n, seed):
+            for tables in iter_chunks(n, seed, world=world):
                 list(pool.map(lambda item: writers[item[0]].add(item[1]), tables.items()))
             list(pool.map(_Landed.finish, writers.values()))
     finally:
@@ -194,11 +203,12 @@ def _append_text(path: Path, data: pa.Table) -> None:
 
 
 def _write_package_files(
-    folder: Path, data: Mapping[str, Path], rows: Mapping[str, int], n: int, seed: int, faults: bool
+    folder: Path, data: Mapping[str, Path], rows: Mapping[str, int], n: int, seed: int, world: str | World, faults: bool
 ) -> dict[str, Path]:
     paths = {name: folder / name for name in ("package_info.txt", "datastructure_manifest.txt", "md5_values.txt")}
     paths["package_info.txt"].write_text(
-        PACKAGE_INFO.format(n=n, seed=seed, faults="yes" if faults else "no"), encoding="utf-8"
+        PACKAGE_INFO.format(n=n, seed=seed, world=_world(world).name, faults="yes" if faults else "no"),
+        encoding="utf-8",
     )
     paths["datastructure_manifest.txt"].write_text(
         "".join(f'"{name}"\t"{count}"\n' for name, count in {"structure": "rows", **rows}.items()), encoding="utf-8"

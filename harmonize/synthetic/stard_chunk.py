@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from harmonize.sources import Study
 from harmonize.synthetic.draws import Draws, Ints
 from harmonize.synthetic.stard_course import Course, Visits, clinic_visits, draw_course, subject_keys, subject_numbers
-from harmonize.synthetic.stard_population import POPULATION, Population
+from harmonize.synthetic.stard_population import POPULATION, Population, step_numbers
 from harmonize.synthetic.text_columns import Column, constant, dates, numbers, table, words
+from harmonize.synthetic.worlds import World
 
 Made = TypeVar("Made")
 
@@ -34,12 +35,15 @@ WEEK_LABELS = ("0.1", "0", "2", "4", "6", "9", "12", "14", "2.1", "2.3", "2.6")
 class Chunk:
     """The persons `first` … `first + count - 1` and everything their forms share."""
 
-    def __init__(self, study: Study, first: int, count: int, seed: int, population: Population = POPULATION) -> None:
+    def __init__(
+        self, study: Study, first: int, count: int, seed: int, there: World, p: Population = POPULATION
+    ) -> None:
         self.study = study
         self.seed = seed
-        self.p = population
+        self.p = p
+        self.world = there
         self.draws = Draws(seed)
-        self.course: Course = draw_course(first, count, seed, population)
+        self.course: Course = draw_course(first, count, seed, p, there)
         self.number = self.course.persons.number
         numbers_ = subject_numbers(self.course)
         self.subject_key = subject_keys(numbers_, seed)
@@ -52,6 +56,11 @@ class Chunk:
             self._made[make] = make(self)
         made: Made = self._made[make]
         return made
+
+    @cached_property
+    def solved(self) -> dict[str, float]:
+        """The solved numbers of the world."""
+        return step_numbers(self.world)
 
     @cached_property
     def visits(self) -> Visits:

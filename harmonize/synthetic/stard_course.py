@@ -1,15 +1,25 @@
-"""Who does what when: the course of synthetic STAR*D persons through levels, visits, drugs and severity."""
+"""Who does what when: synthetic STAR*D persons through levels, visits, drugs and severity.
+
+Severity, leaving and what leads from one level to the next come from the population model; this module puts the design
+of the study around it: levels and arms, the visits of a level, and decisions taken on the clinician's QIDS16.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
+from harmonize.synthetic.course import COURSES, Arm, Step, chosen, driver_value, first_step, next_step
 from harmonize.synthetic.draws import Draws, Floats, Ints, permuted
+from harmonize.synthetic.genetics import genotyped
+from harmonize.synthetic.instruments import administer, totals
+from harmonize.synthetic.leaving import first_visit_missed, intolerant_visit, lost_driver, slope_of
+from harmonize.synthetic.persons import ANCESTRIES, Persons, draw_persons
 from harmonize.synthetic.stard_population import (
     ARM_NAMES,
     ARMS,
@@ -31,53 +41,60 @@ from harmonize.synthetic.stard_population import (
     WEEKS,
     WELL,
     Population,
+    step_numbers,
 )
+from harmonize.synthetic.worlds import World
+from harmonize.synthetic.worlds import world as world_named
 
 Flags = NDArray[np.bool_]
 
 _ALPHABET = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
-_EXIT_VISIT: dict[int, tuple[float, ...]] = {
-    # At which visit (position in WEEKS) a level ends. Assumption, near the read shares of section 8: below 4 weeks
-    # 11 %, 4 to 8 weeks 17 %, 8 weeks and more 72 %; only a few reach level 2 before day 21 (section 4).
-    NO_BENEFIT: (0, 0, 0.02, 0.06, 0.22, 0.45, 0.25),
-    INTOLERANCE: (0, 0.10, 0.35, 0.30, 0.15, 0.10, 0),
-    WELL: (0, 0, 0.01, 0.03, 0.08, 0.63, 0.25),
-    LOST: (0, 0.30, 0.22, 0.20, 0.15, 0.13, 0),
-    NO_RETURN: (1, 0, 0, 0, 0, 0, 0),
-}
-_SEVERITY_LEFT: dict[int, tuple[float, float]] = {
-    # Share of the entry severity that is left at exit, and its spread in QIDS points. Assumption.
-    NO_BENEFIT: (0.80, 3.0),
-    INTOLERANCE: (0.85, 3.0),
-    WELL: (0.28, 1.8),
-    LOST: (0.75, 3.5),
-    NO_RETURN: (1.0, 0.0),
-}
+_TREATED = (L1, L2, L2A, L3, L4)
 _DOSE_STEPS = np.array([TITRATION[d][0] for d in DRUGS], dtype=np.int16)
 _ARM_DRUGS = np.array(
     [[DRUGS.index(ARMS[a][i]) if i < len(ARMS[a]) else -1 for i in range(2)] for a in ARM_NAMES], dtype=np.int8
 )
+_FIRST_DECISION = 3
+_QIDS_CENTRE, _QIDS_SCALE = 11.0, 5.0
+"""A typical QIDS16 under treatment, for worlds where being lost depends on it."""
+
+
+def _solved_name(arm: str) -> str:
+    """How an arm is called among the solved numbers: what is added counts, not to which drug."""
+    return arm.split("+")[1] if arm.endswith(("+LI", "+THY")) else arm
 
 
 @dataclass(frozen=True)
-class Persons:
-    """What does not change; one entry per enrolled person. `number` counts over the whole file set from 0."""
+class Enrolled:
+    """Persons as the study sees them."""
 
-    number: Ints
-    female: Flags
+    persons: Persons
     age_months: Ints
     enrolled_on: Ints
-    """Days since 2000-01-01, shifted as an archive may shift them."""
-    clinic: Ints
-    severity: Floats
-    """Latent QIDS at entry."""
+    """Days since 2000-01-01."""
+
+    @property
+    def number(self) -> Ints:
+        """Names the person in draws."""
+        return self.persons.number
+
+    @property
+    def female(self) -> Flags:
+        """Sex."""
+        return self.persons.female
+
+    @property
+    def clinic(self) -> Ints:
+        """From 1."""
+        return self.persons.site
 
 
 @dataclass(frozen=True)
 class Course:
     """Persons × levels; −1 where a person was not in the level."""
 
-    persons: Persons
+    persons: Enrolled
+    world: World
     entered: Flags
     start: Ints
     end: Ints
@@ -88,8 +105,12 @@ class Course:
     accepts: Flags
     """Persons × (switch, augment, switch to CT, add CT), asked at entry to level 2."""
     entry_severity: Floats
+    """Latent, in HRSD17-equivalent points, as all severity here."""
     exit_severity: Floats
+    theta: NDArray[np.float32]
+    """Persons × levels × visits: latent severity at each planned visit."""
     follow_up_months: Ints
+    steps: dict[int, Step] = field(default_factory=dict)
 
     @property
     def first_level(self) -> Ints:
@@ -133,30 +154,27 @@ def subject_keys(numbers: Ints, seed: int) -> pa.Array:
     return pa.array(text.view("S16").ravel().astype("U16"), type=pa.string())
 
 
-def draw_persons(number: Ints, draws: Draws, p: Population = POPULATION) -> Persons:
-    """Sex, age, clinic, date and severity of the persons with these numbers."""
-    low, high = p.age_range
-    years = np.clip(p.age_mean + p.age_sd * draws.normal("age", number), low, high)
-    latent_sd = np.sqrt(p.qids_sr_sd**2 - p.rater_sd**2)
-    return Persons(
-        number=number,
-        female=draws.chance("sex", number, p.women),
-        age_months=(years * 12).astype(np.int64),
+def enrolled(number: Ints, draws: Draws, there: World) -> Enrolled:
+    """The persons with these numbers, and the day on which each was enrolled."""
+    persons = draw_persons("stard", number, draws, there)
+    return Enrolled(
+        persons=persons,
+        age_months=(persons.age * 12).astype(np.int64),
         # July 2001 to April 2004, and a shift of up to half a year either way.
         enrolled_on=547 + draws.below("enrolled", number, 1004) + draws.below("date shift", number, 365) - 182,
-        clinic=1 + draws.below("clinic", number, p.clinics),
-        severity=np.clip(p.qids_sr_mean + latent_sd * draws.normal("severity", number), 0.5, 26.5),
     )
 
 
-def draw_course(first: int, count: int, seed: int, p: Population = POPULATION) -> Course:
+def draw_course(first: int, count: int, seed: int, p: Population = POPULATION, there: World | str = "W0") -> Course:
     """The course of persons `first` … `first + count - 1`."""
     number = np.arange(first, first + count, dtype=np.int64)
-    draws = Draws(seed)
-    persons = draw_persons(number, draws, p)
+    draws, there = Draws(seed), world_named(there)
+    own = step_numbers(there)
+    who = enrolled(number, draws, there)
     shape = (count, len(LEVELS))
     c = Course(
-        persons=persons,
+        persons=who,
+        world=there,
         entered=np.zeros(shape, dtype=bool),
         start=np.full(shape, -1, dtype=np.int64),
         end=np.full(shape, -1, dtype=np.int64),
@@ -166,6 +184,7 @@ def draw_course(first: int, count: int, seed: int, p: Population = POPULATION) -
         accepts=np.zeros((count, 4), dtype=bool),
         entry_severity=np.zeros(shape),
         exit_severity=np.zeros(shape),
+        theta=np.zeros((*shape, len(WEEKS)), dtype=np.float32),
         follow_up_months=np.where(
             draws.chance("follow-up complete", number, p.follow_up_complete),
             12,
@@ -173,12 +192,14 @@ def draw_course(first: int, count: int, seed: int, p: Population = POPULATION) -
         ),
     )
     at_level2 = draws.chance("start at level 2", number, p.start_at_level2)
-    _enter(c, L1, ~at_level2, day=np.zeros(count, dtype=np.int64), severity=persons.severity)
-    _enter(c, L2, at_level2, day=np.zeros(count, dtype=np.int64), severity=persons.severity)
-    _accept(c, draws, p)
-    for level in (L1, L2, L2A, L3, L4):
+    _enter(c, L1, ~at_level2, day=np.zeros(count, dtype=np.int64), severity=who.persons.severity0)
+    _enter(c, L2, at_level2, day=np.zeros(count, dtype=np.int64), severity=who.persons.severity0)
+    for level in _TREATED:
+        if level == L2:
+            _accept(c, draws, p, own)
         _assign(c, level, draws, p)
-        _leave(c, level, draws, p)
+        _respond(c, level, draws, own)
+        _leave(c, level, draws, p, own)
     return c
 
 
@@ -188,9 +209,15 @@ def _enter(c: Course, level: int, who: Flags, day: Ints, severity: Floats) -> No
     c.entry_severity[who, level] = severity[who]
 
 
-def _accept(c: Course, draws: Draws, p: Population) -> None:
-    sets = np.array([flags for flags, _ in p.acceptable])
-    pick = draws.choice("acceptable", c.persons.number, [share for _, share in p.acceptable])
+def _accept(c: Course, draws: Draws, p: Population, own: dict[str, float]) -> None:
+    """Who did well on citalopram would rather add to it; who could not stand it would rather change."""
+    number = c.persons.number
+    went = -(c.exit_severity[:, L1] - own["2.entry_mean"]) / own["2.entry_sd"] - (c.exit[:, L1] == INTOLERANCE)
+    weight = own["2.prefer"]
+    u = ndtr(weight * went + np.sqrt(1 - weight**2) * draws.normal("acceptable", number))
+    sets = np.array(p.acceptable, dtype=bool)
+    limits = np.cumsum(p.acceptable_shares)[:-1]
+    pick = np.searchsorted(limits, u, side="right")
     # Who starts at level 2 has no citalopram to add to.
     pick = np.where(c.entered[:, L2] & ~c.entered[:, L1], 0, pick)
     c.accepts[:] = sets[pick]
@@ -204,7 +231,7 @@ def _assign(c: Course, level: int, draws: Draws, p: Population) -> None:
     elif level == L2:
         columns = ("BUP", "SER", "VEN", "CIT+BUP", "CIT+BUS", "CT", "CIT+CT")
         of_strategy = np.array([0, 0, 0, 1, 1, 2, 3])
-        pick = draws.choice(name, number, c.accepts[:, of_strategy].astype(float))
+        pick = draws.choice(name, number, c.accepts[:, of_strategy].astype(float) + 1e-12)
         arm = _positions(columns)[pick]
     elif level == L2A:
         arm = _positions(("BUP", "VEN"))[draws.choice(name, number, (1, 1))]
@@ -238,56 +265,107 @@ def _base_drug(arm: str) -> int:
     return ARM_NAMES.index(first) if first in ("CIT", "BUP", "SER", "VEN") else -1
 
 
-def _leave(c: Course, level: int, draws: Draws, p: Population) -> None:
+def _of_arm(c: Course, level: int, own: dict[str, float], what: str) -> Floats:
+    """A solved number of everybody's arm in the level; 0 where an arm has none. Level 2A has its own."""
+    if level == L2A:
+        return np.full(len(c.arm), own[f"2A.{what}"])
+    by_arm = np.array(
+        [own.get(f"{_solved_name(arm)}.{what}", own.get(f"{LEVELS[level]}.{what}", 0.0)) for arm in ARM_NAMES]
+    )
+    found: Floats = by_arm[c.arm[:, level]]
+    return found
+
+
+def _respond(c: Course, level: int, draws: Draws, own: dict[str, float]) -> None:
+    """The step of the level: the first, or one that follows from the step before."""
+    who = c.persons.persons
+    arm = Arm(_of_arm(c, level, own, "lift"), _of_arm(c, level, own, "spread"))
+    end, name = float(WEEKS[-1]), LEVELS[level]
+    if level == L1:
+        c.steps[level] = first_step(who, arm, draws, c.world, weeks=end, name=name)
+        return
+    before, left = _before(c, level)
+    c.steps[level] = next_step(
+        who, before, left, arm, draws, c.world, weeks=end, name=name,
+        driver=(own[f"{name}.driver_mean"], own[f"{name}.driver_sd"]),
+    )  # fmt: skip
+
+
+def _before(c: Course, level: int) -> tuple[Step, Floats]:
+    """The step from which people come into the level, and the severity at which they left it."""
+    if level == L3:
+        by_2a = c.entered[:, L2A]
+        left = np.where(by_2a, c.exit_severity[:, L2A], c.exit_severity[:, L2])
+        return chosen(by_2a.astype(np.int64), [c.steps[L2], c.steps[L2A]]), left
+    of = {L2: L1, L2A: L2, L4: L3}[level]
+    return c.steps[of], c.exit_severity[:, of]
+
+
+def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, float]) -> None:
     """Draw how and when the level ends, and let people enter what follows."""
-    number, name = c.persons.number, LEVELS[level]
-    here = c.entered[:, level]
-    move, lost = _exit_shares(c, level, p)
-    no_return = np.full(len(number), p.no_return if level == L1 else 0.0)
-    way = draws.choice(f"exit {name}", number, np.stack([move, lost, no_return, 1 - move - lost - no_return], axis=1))
-    # Nobody leaves level 4 for a next level; those who would have moved leave the study without benefit.
-    intolerant = draws.chance(f"intolerant {name}", number, p.intolerant_of_movers) & (level != L4)
-    kind = np.array([NO_BENEFIT, LOST, NO_RETURN, WELL])[way]
-    kind = np.where((kind == NO_BENEFIT) & intolerant, INTOLERANCE, kind)
+    here = np.flatnonzero(c.entered[:, level])
+    who, step = c.persons.persons.at(here), c.steps[level].at(here)
+    number, name = who.number, LEVELS[level]
+    days = visit_days(c, level, draws, p)[here]
+    weeks = (days - days[:, :1]) / 7
+    theta = step.severity(c.entry_severity[here, level], weeks)
+    c.theta[here, level] = theta
+    key = number[:, None] * 64 + (level * 8 + np.arange(len(WEEKS)))[None, :]
 
-    shares = np.array([_EXIT_VISIT[k] for k in range(len(EXITS))])[kind]
-    visit = draws.choice(f"exit visit {name}", number, shares)
-    day = visit_days(c, level, draws, p)[np.arange(len(number)), visit]
-    left, spread = np.array([_SEVERITY_LEFT[k] for k in range(len(EXITS))])[kind].T
-    severity = c.entry_severity[:, level] * left + spread * draws.normal(f"exit severity {name}", number)
-    severity = np.clip(severity, 0.0, 26.5)
-    c.exit[here, level] = kind[here]
-    c.exit_visit[here, level] = visit[here]
-    c.end[here, level] = day[here]
-    c.exit_severity[here, level] = severity[here]
+    def observed(instrument: str, visits: range) -> Floats:
+        return np.stack(
+            [totals(instrument, administer(instrument, theta[:, v], key[:, v], draws, world=c.world)) for v in visits],
+            axis=1,
+        ).astype(np.float64)
 
-    moves = here & ((kind == NO_BENEFIT) | (kind == INTOLERANCE))
+    shares = np.outer(_of_arm(c, level, own, "lost")[here], p.lost_when)
+    if level == L1:
+        # Who has no visit after entry is not found among the lost later.
+        shares[:, 1] = own["1.no_return"]
+    driver = None
+    if c.world.leaving_on != "nothing":
+        scores = observed("QIDS_SR16", range(len(WEEKS)))
+        driver = lost_driver(c.world, who, step, scores, centre=_QIDS_CENTRE, scale=_QIDS_SCALE)
+    lost = first_visit_missed(f"lost {name}", number, shares, draws, driver, slope_of(c.world))
+    intolerant = np.outer(_of_arm(c, level, own, "intolerant")[here], p.intolerant_when)
+    found = intolerant_visit(f"intolerant {name}", who, intolerant, draws)
+
+    good = own[f"{name}.good_enough"] + p.decide_spread * draws.normal(f"good enough {name}", number)
+    rated = observed("QIDS_C16", range(_FIRST_DECISION, len(WEEKS)))
+    decided = draws.uniform(f"decided {name}", key) < np.array(p.decide)
+    when = np.argmax(decided, axis=1)
+    benefit = rated[np.arange(len(here)), when - _FIRST_DECISION] <= good
+
+    visit = np.minimum(np.minimum(lost - 1, found), when)
+    kind = np.where(benefit, WELL, NO_BENEFIT)
+    # Nobody leaves level 4 for a next level; who would have moved leaves the study without benefit.
+    kind = np.where(found == visit, NO_BENEFIT if level == L4 else INTOLERANCE, kind)
+    kind = np.where((lost - 1 == visit) & (visit < np.minimum(found, when)), LOST, kind)
+    kind = np.where(visit == 0, NO_RETURN, kind)
+    # Who has remitted by the last visit has finished rather than got lost, and is not moved on.
+    gone = np.flatnonzero((kind == LOST) | (kind == INTOLERANCE))
+    last = visit[gone]
+    seen = administer("QIDS_C16", theta[gone, last], key[gone, last], draws, world=c.world)
+    kind[gone[totals("QIDS_C16", seen) <= p.finished]] = WELL
+
+    at = np.arange(len(here))
+    c.exit[here, level] = kind
+    c.exit_visit[here, level] = visit
+    c.end[here, level] = days[at, visit]
+    c.exit_severity[here, level] = theta[at, visit]
+    day, severity = c.end[:, level], c.exit_severity[:, level]
+
+    moves = np.isin(c.exit[:, level], (NO_BENEFIT, INTOLERANCE))
     if level == L2:
         to_2a = moves & (c.arm[:, L2] == ARM_NAMES.index("CT"))
         _enter(c, L2A, to_2a, day, severity)
         _enter(c, L3, moves & ~to_2a, day, severity)
     elif level != L4:
         _enter(c, {L1: L2, L2A: L3, L3: L4}[level], moves, day, severity)
-    well = here & (kind == WELL) & draws.chance(f"follow-up {name}", number, p.well_to_follow_up)
+    well = (c.exit[:, level] == WELL) & draws.chance(f"follow-up {name}", c.persons.number, p.well_to_follow_up)
     _enter(c, FU, well, day, severity)
-    c.exit_severity[well, FU] = np.clip(
-        severity + p.follow_up_drift + 3.0 * draws.normal("follow-up severity", number), 0.0, 26.5
-    )[well]
-
-
-def _exit_shares(c: Course, level: int, p: Population) -> tuple[Floats, Floats]:
-    """Shares of those who move on and of those who are lost after the first visit."""
-    every = np.ones(len(c.persons.number))
-    if level == L1:
-        return every * p.enter_level2, every * p.lost_level1
-    if level == L2:
-        arms = c.arm[:, L2]
-        ct = arms == ARM_NAMES.index("CT")
-        augment = np.isin(arms, _positions(("CIT+BUP", "CIT+BUS", "CIT+CT")))
-        lost = np.where(augment, p.lost_augment, p.lost_switch)
-        return np.where(ct, p.ct_to_2a, p.level2_to_3), np.where(ct, p.lost_ct, lost)
-    move, lost_share = {L2A: p.level2a, L3: p.level3, L4: p.level4}[level]
-    return every * move, every * lost_share
+    drift = own["FU.drift"] + own["FU.spread"] * draws.normal("follow-up severity", c.persons.number)
+    c.exit_severity[well, FU] = (severity + drift)[well]
 
 
 def visit_days(c: Course, level: int, draws: Draws, p: Population = POPULATION) -> Ints:
@@ -310,7 +388,7 @@ def clinic_visits(c: Course, seed: int, p: Population = POPULATION) -> Visits:
     n, slots = len(number), np.arange(len(WEEKS))
     held = np.zeros((n, len(LEVELS), len(WEEKS)), dtype=bool)
     days = np.zeros(held.shape, dtype=np.int64)
-    for level in (L1, L2, L2A, L3, L4):
+    for level in _TREATED:
         key = number[:, None] * 64 + (level * 8 + slots)[None, :]
         last = c.exit_visit[:, level, None]
         between = (slots > 0) & (slots < last) & ~draws.chance("missed", key, p.missed_visit)
@@ -326,9 +404,7 @@ def clinic_visits(c: Course, seed: int, p: Population = POPULATION) -> Visits:
     source = np.where(copied, rows - 1, rows)
     boundary = copied.copy()
     boundary[source[copied]] = True
-    exit_week = np.array(WEEKS)[c.exit_visit[person, level_of]]
-    gone = np.log1p(np.array(WEEKS)[visit]) / np.log1p(np.maximum(exit_week, 1))
-    entry, last_severity = c.entry_severity[person, level_of], c.exit_severity[person, level_of]
+    severity = c.theta[person, level_of, visit].astype(np.float64)
     return Visits(
         person=person,
         level=level_of,
@@ -337,16 +413,16 @@ def clinic_visits(c: Course, seed: int, p: Population = POPULATION) -> Visits:
         source=source,
         copied=copied,
         boundary=boundary,
-        severity=entry + (last_severity - entry) * np.minimum(gone, 1.0) * (level_of != FU),
+        severity=severity[source],
         key=number[person] * 64 + level_of * 8 + visit,
     )
 
 
-def doses(c: Course, seed: int) -> tuple[Ints, Ints]:
+def doses(c: Course, seed: int, p: Population = POPULATION) -> tuple[Ints, Ints]:
     """Drug (position in DRUGS, −1 none) and dose after each visit: persons × levels × visits × two drugs.
 
     A drug that was taken in the level before is kept at its last dose; the row that opens a level then agrees with
-    the row that ends the one before.
+    the row that ends the one before. Some have less citalopram at the end of level 1 than before.
     """
     draws = Draws(seed)
     number = c.persons.number
@@ -367,9 +443,23 @@ def doses(c: Course, seed: int) -> tuple[Ints, Ints]:
                 kept = (now >= 0) & (now == last_drug[:, before])
                 planned[kept] = last_dose[kept, before, None]
             dose[:, level, :, place] = np.where((now >= 0)[:, None], planned, 0)
+        if level == L1:
+            _cut_last(c, dose, draws, p)
         last_drug[here] = drug[here, level]
         last_dose[here] = dose[here, level, c.exit_visit[here, level]]
     return drug, dose
+
+
+def _cut_last(c: Course, dose: NDArray[np.int16], draws: Draws, p: Population) -> None:
+    """Lower the dose of some at the visit that ends level 1."""
+    last, at = c.exit_visit[:, L1], np.arange(len(dose))
+    now = dose[at, L1, last, 0]
+    u = draws.uniform("dose cut", c.persons.number)
+    lower = now.copy()
+    for share, high, low in zip(p.dose_cut, (60, 40, 20), (40, 20, 10), strict=True):
+        lower[(now == high) & (u < share)] = low
+    cut = c.entered[:, L1] & (last > 1)
+    dose[at[cut], L1, last[cut], 0] = lower[cut]
 
 
 def _highest_dose(drug: Ints, number: Ints, level: int, place: int, draws: Draws) -> Ints:
@@ -382,29 +472,70 @@ def _highest_dose(drug: Ints, number: Ints, level: int, place: int, draws: Draws
     return highest
 
 
-def truth(n: int, seed: int) -> pd.DataFrame:
-    """What was drawn for each person and stands in no form: kept apart from the data."""
-    c = draw_course(0, n, seed)
+def weeks_in_study(c: Course) -> Floats:
+    """Weeks from enrolment to the end of the last level of treatment."""
+    return np.maximum(c.end[:, :FU].max(axis=1), 0) / 7
+
+
+def was_genotyped(c: Course, seed: int, p: Population = POPULATION) -> Flags:
+    """Who was genotyped."""
+    own, step = step_numbers(c.world), c.steps[L1]
+    entry = c.persons.persons.severity0
+    early = 1 - step.severity(entry, 2.0) / np.maximum(entry, 4.0)
+    return genotyped(c.persons.persons, weeks_in_study(c), early, own["genotyped"], Draws(seed), draw_week=p.draw_week)
+
+
+def settled(n: int, seed: int, world: World | str = "W0") -> dict[str, float]:
+    """Mean and spread of what drives each next step among those who enter it: numbers that follow from the others."""
+    c = draw_course(0, n, seed, there=world)
+    out: dict[str, float] = {}
+    for level in (L2, L2A, L3, L4):
+        here, (before, left) = c.entered[:, level], _before(c, level)
+        value = driver_value(before, left, c.world)[here]
+        if len(value) > 30:
+            out[f"{LEVELS[level]}.driver_mean"], out[f"{LEVELS[level]}.driver_sd"] = value.mean(), max(value.std(), 0.1)
+    entry, fled = c.entry_severity[c.entered[:, L2], L2], c.exit[c.entered[:, L2], L1] == INTOLERANCE
+    spread = entry.std()
+    return {**out, "2.entry_mean": entry.mean() + spread * fled.mean(), "2.entry_sd": spread}
+
+
+def truth(n: int, seed: int, world: World | str = "W0") -> pd.DataFrame:
+    """What was drawn for each person and stands in no form: kept apart from the data. One row per person."""
+    c = draw_course(0, n, seed, there=world)
     level_names = np.array(LEVELS)
     treated = c.entered[:, :FU]
     reached = treated.shape[1] - 1 - np.argmax(treated[:, ::-1], axis=1)
     exits = np.array([*EXITS, None], dtype=object)
     arms = np.array([*ARM_NAMES, None], dtype=object)
+    courses = np.array([*COURSES, None], dtype=object)
+    who = c.persons.persons
     frame = pd.DataFrame(
         {
             "subjectkey": subject_keys(subject_numbers(c), seed).to_pandas(),
+            "synthetic": True,
+            "world": c.world.name,
             "first_level": level_names[c.first_level],
             "level_reached": level_names[reached],
             "entered_follow_up": c.entered[:, FU],
-            "entry_severity": c.persons.severity,
+            "entry_severity": who.severity0,
             "returned": c.exit[:, L1] != NO_RETURN,
+            "ancestry": np.array(ANCESTRIES)[who.ancestry],
+            "education_years": who.education_years,
+            "anxiety": who.anxiety,
+            "chronicity": who.chronicity,
+            "side_effects": who.side_effects,
+            "score": who.score,
+            "genotyped": was_genotyped(c, seed),
         }
     )
-    for level in (L1, L2, L2A, L3, L4):
-        name = LEVELS[level].lower()
+    for level in _TREATED:
+        name, here, step = LEVELS[level].lower(), c.entered[:, level], c.steps[level]
         frame[f"arm_{name}"] = arms[c.arm[:, level]]
+        frame[f"course_{name}"] = courses[np.where(here, step.course, -1)]
+        frame[f"amplitude_{name}"] = np.where(here, step.amplitude, np.nan)
         frame[f"exit_{name}"] = exits[c.exit[:, level]]
         frame[f"exit_day_{name}"] = pd.array(np.maximum(c.end[:, level], 0), dtype="Int64")
-        frame.loc[~c.entered[:, level], f"exit_day_{name}"] = pd.NA
-        frame[f"exit_severity_{name}"] = np.where(c.entered[:, level], c.exit_severity[:, level], np.nan)
+        frame.loc[~here, f"exit_day_{name}"] = pd.NA
+        frame[f"entry_severity_{name}"] = np.where(here, c.entry_severity[:, level], np.nan)
+        frame[f"exit_severity_{name}"] = np.where(here, c.exit_severity[:, level], np.nan)
     return frame

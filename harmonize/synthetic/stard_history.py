@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from harmonize.synthetic.draws import Draws, Ints
+from harmonize.synthetic.persons import COMORBIDITIES
 from harmonize.synthetic.stard_chunk import FIRST_STUDY_NUMBER, LEVEL_CALLS, Chunk, dated, finished
-from harmonize.synthetic.stard_course import draw_persons, subject_keys
-from harmonize.synthetic.text_columns import Column, numbers, rounded, words
+from harmonize.synthetic.stard_course import enrolled, subject_keys
+from harmonize.synthetic.text_columns import Column, numbers, words
 
 _DSM = (
     # Criterion and share of the enrolled who meet it. Assumption.
@@ -23,20 +24,21 @@ def el01(chunk: Chunk, first_id: int) -> pa.Table:
     """One row per screened person; who was only screened follows the enrolled person with the number before."""
     draws, p, number = chunk.draws, chunk.p, chunk.number
     extra = number[draws.chance("screened only", number, p.screened_only)]
-    enrolled, screened = chunk.course.persons, draw_persons(extra + (1 << 40), draws, p)
+    persons, screened = chunk.course.persons, enrolled(extra + (1 << 40), draws, chunk.world)
     screening = np.concatenate([number * 2, extra * 2 + 1])
     order = np.argsort(screening, kind="stable")
     screening = screening[order]
 
     def both(name: str) -> Ints:
-        return np.concatenate([getattr(enrolled, name), getattr(screened, name)])[order]
+        return np.concatenate([getattr(persons, name), getattr(screened, name)])[order]
+
+    def own(name: str) -> Ints:
+        return np.concatenate([getattr(persons.persons, name), getattr(screened.persons, name)])[order]
 
     day = -draws.below("screening day", screening, 8)
     status = np.where(screening % 2 == 0, 3, draws.choice("screening status", screening, (0.5, 0.3, 0.2)))
-    ethnicity = np.where(
-        draws.chance("ethnicity blank", screening, 0.03), -1, draws.chance("hispanic", screening, p.hispanic)
-    )
-    race = draws.choice("race", screening, p.race_shares)
+    ethnicity = np.where(draws.chance("ethnicity blank", screening, 0.03), -1, own("hispanic"))
+    race = np.minimum(own("race"), 2)
     columns: dict[str, Column] = {
         "subjectkey": subject_keys(screening, chunk.seed),
         "src_subject_id": pa.array(screening + FIRST_STUDY_NUMBER).cast(pa.string()),
@@ -82,7 +84,7 @@ def dm01(chunk: Chunk, first_id: int) -> pa.Table:
         refused = draws.chance(f"refused {name}", key, p.dm_refused)
         codes = np.where(refused, len(vocabulary), draws.choice(name, key, shares))
         put(name, codes, (*vocabulary, "-7"), _HOME)
-    years = rounded(p.education_mean + p.education_sd * draws.normal("educat", key), 0, 27)
+    years = chunk.course.persons.persons.education_years[person]
     unknown = draws.chance("educat unknown", key, 0.01)
     put("educat", np.where(unknown, 28, years), (*map(str, range(28)), "999"), _HOME)
     put("resy", np.minimum(draws.below("resy", key, 12) ** 2 // 6, 60), tuple(map(str, range(61))), _HOME)
@@ -132,12 +134,11 @@ _DM_INCOME = (
     ("", "totincom", 1.0, 9000),
 )
 
-# Axis I and II, and other conditions of phx01: column and share present. Assumption, except: any anxiety diagnosis
-# 15.9 %, any substance use 6.9 % (section 8, read), spread over their columns.
+# Axis I and II, and other conditions of phx01: column and share present. Assumption. Anxiety diagnoses and substance
+# use belong to the person; the shares of substances are those among users.
 _SUBSTANCES = (("alcoh", 0.04), ("amphet", 0.004), ("cannibis", 0.02), ("opioid", 0.004), ("ax_cocaine", 0.008))
 _CONDITIONS = (
-    ("pd_ag", 0.02), ("pd_noag", 0.02), ("specphob", 0.01), ("soc_phob", 0.04), ("ocd_phx", 0.01), ("psd", 0.04),
-    ("gad_phx", 0.05), ("axi_oth", 0.03), ("pd_border", 0.02), ("pd_depend", 0.01), ("pd_antis", 0.005),
+    ("specphob", 0.01), ("axi_oth", 0.03), ("pd_border", 0.02), ("pd_depend", 0.01), ("pd_antis", 0.005),
     ("pd_paran", 0.005), ("pd_nos", 0.02), ("axii_oth", 0.01), ("wrsms", 0.2), ("anorexia", 0.02), ("bulimia", 0.03),
 )  # fmt: skip
 _STATEMENTS = (
@@ -163,27 +164,33 @@ def phx01(chunk: Chunk, first_id: int) -> pa.Table:
     copies = 1 + draws.chance("phx second row", number, p.phx_second_row)
     person = np.repeat(np.arange(len(number)), copies)
     key = number[person]
-    age = chunk.course.persons.age_months[person] // 12
-    onset = np.minimum(rounded(p.onset_mean + p.onset_sd * draws.normal("dage", key), 5, 75), age)
-    episodes = rounded(1 - (p.episodes_mean - 0.5) * np.log1p(-draws.uniform("epino", key)), 1, 60)
-    mean, sd = p.episode_months
-    spread = np.log1p((sd / mean) ** 2)
-    months = np.exp(np.log(mean) - spread / 2 + np.sqrt(spread) * draws.normal("episode", key))
-    episode = np.minimum(np.maximum(months * 30.44, 14), np.maximum((age - onset) * 365, 30)).astype(np.int64)
+    who = chunk.course.persons.persons.at(person)
+    episode = (who.episode_weeks * 7).astype(np.int64)
     columns: dict[str, Column] = {
-        "dage": _with_codes(onset, draws, "dage", key, p.phx_unknown),
-        "epino": _with_codes(episodes, draws, "epino", key, p.phx_unknown),
+        "dage": _with_codes(who.age_at_onset, draws, "dage", key, p.phx_unknown),
+        "epino": _with_codes(who.n_episodes, draws, "epino", key, p.phx_unknown),
         "episode_date": pa.array(-episode, mask=draws.chance("episode blank", key, 0.03))
         .cast(pa.string())
         .dictionary_encode(),
         "etcmats": words(draws.choice("etcmats", key, (0.83, 0.1, 0.04, 0.03)), tuple("0123")),
     }
     blank = draws.chance("axis blank", key, 0.03)
-    for name, share in _SUBSTANCES:
-        codes = draws.choice(name, key, (1 - share, share / 2, share / 2))
+    has = {name: who.comorbid[:, place] for place, name in enumerate(COMORBIDITIES)}
+    substance = draws.choice("which substance", key, [share for _, share in _SUBSTANCES])
+    for place, (name, _) in enumerate(_SUBSTANCES):
+        codes = np.where(has["substance"] & (substance == place), 1 + draws.below(name, key, 2), 0)
         columns[name] = words(np.where(blank, -1, codes), tuple("012"))
-    for name, share in (*_CONDITIONS, *_STATEMENTS):
-        codes = draws.chance(name, key, share).astype(np.int64)
+    agoraphobia = draws.chance("pd_ag", key, 0.5)
+    anxiety = {
+        "pd_ag": has["panic"] & agoraphobia,
+        "pd_noag": has["panic"] & ~agoraphobia,
+        "soc_phob": has["social_phobia"],
+        "ocd_phx": has["ocd"],
+        "psd": has["ptsd"],
+        "gad_phx": has["gad"],
+    }
+    for name, share in (*((name, 0.0) for name in anxiety), *_CONDITIONS, *_STATEMENTS):
+        codes = np.asarray(anxiety.get(name, draws.chance(name, key, share))).astype(np.int64)
         codes[blank] = -1
         if name == "wrsms":
             codes[~chunk.course.persons.female[person]] = -1

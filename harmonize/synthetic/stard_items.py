@@ -21,8 +21,13 @@ def item(codes: Ints, highest: int, unknown: str) -> Column:
     return words(np.where(codes == UNKNOWN, highest + 1, codes), vocabulary)
 
 
-def one_sided(score: Ints, draws: Draws, name: str, key: Ints, p: Population) -> Codes:
-    """Less and more of something: one side has the score, the other is blank, or 0 where both were asked."""
-    more = draws.chance(f"{name} more", key, 0.35)
-    other = np.where(draws.chance(f"{name} both", key, p.qids_both_sides), 0, -1)
-    return np.stack([np.where(more, other, score), np.where(more, score, other)], axis=1).astype(np.int8)
+def asked_sides(pair: Codes, draws: Draws, name: str, key: Ints, p: Population) -> Codes:
+    """Less and more of something (rows × 2, one of them 0): the side without a score is blank where it was not asked.
+
+    Where both are 0, one of them was asked.
+    """
+    other = np.where(pair[:, 0] > 0, 1, np.where(pair[:, 1] > 0, 0, draws.chance(f"{name} more", key, 0.65)))
+    out = pair.copy()
+    blank = ~draws.chance(f"{name} both", key, p.qids_both_sides)
+    out[blank, other[blank].astype(np.int64)] = -1
+    return out

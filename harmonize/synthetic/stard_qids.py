@@ -8,17 +8,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harmonize.synthetic.draws import Draws, Ints
+from harmonize.synthetic.draws import Ints
+from harmonize.synthetic.instruments import administer, totals
 from harmonize.synthetic.stard_chunk import LEVEL_TWO_WAYS, WEEK_LABELS, Chunk
-from harmonize.synthetic.stard_items import UNKNOWN, Codes, item, one_sided
-from harmonize.synthetic.stard_population import FU, L2A, Population
-from harmonize.synthetic.text_columns import Column, deal, rounded, words
+from harmonize.synthetic.stard_items import UNKNOWN, asked_sides, item
+from harmonize.synthetic.stard_population import FU, L2A
+from harmonize.synthetic.text_columns import Column, rounded, words
 
+_BY_PHONE = 1 << 50
+"""Keeps the keys of calls apart from those of visits."""
 QIDS_ITEMS = tuple(
     "vsoin vmnin vemin vhysm vmdsd vapdc vapin vwtdc vwtin vcntr vvwsf vsuic vintr vengy vslow vagit".split()
 )
-_QIDS_RELUCTANCE = (0.7, 0.8, 1.0, 0.9, 0.9, 2.0, 0.9, 0.8, 1.2)
-"""By domain: sleep, mood, appetite and weight, concentration, self, suicide, interest, energy, movement. Assumption."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ def rate_qids(chunk: Chunk) -> QidsVisit:
     v, draws, p = chunk.visits, chunk.draws, chunk.p
     held = np.flatnonzero(~v.copied)
     key = (v.key[held, None] * 2 + np.arange(2)).ravel()
-    latent = np.repeat(v.severity[held], 2)
-    aim = rounded(latent + p.rater_sd * draws.normal("qids", key), 0, 27)
-    domains = deal(aim, [3] * 9, _QIDS_RELUCTANCE, draws.matrix("qids domains", key, 27))
-    total = domains.sum(axis=1, dtype=np.int64)
-    items = _qids_items(domains, draws, key, p)
+    items = np.empty((len(key), len(QIDS_ITEMS)), dtype=np.int8)
+    total = np.empty(len(key), dtype=np.int64)
+    for rater, instrument in enumerate(("QIDS_C16", "QIDS_SR16")):
+        rated = administer(instrument, v.severity[held], v.key[held], draws, world=chunk.world)
+        items[rater::2], total[rater::2] = rated, totals(instrument, rated)
+    for less, name in ((5, "appetite"), (7, "weight")):
+        items[:, less : less + 2] = asked_sides(items[:, less : less + 2], draws, f"qids {name}", key, p)
 
     unknown = draws.chance("qids unknown item", key, p.qids_unknown_item)
     singles = np.array([QIDS_ITEMS.index(name) for name in ("vmdsd", "vcntr", "vvwsf", "vsuic", "vintr", "vengy")])
@@ -70,27 +73,6 @@ def rate_qids(chunk: Chunk) -> QidsVisit:
     place[held] = np.arange(len(held))
     rows = (place[v.source][:, None] * 2 + np.arange(2)).ravel()
     return QidsVisit(items=items[rows], total=total[rows], recorded=recorded[rows])
-
-
-def _qids_items(domains: Codes, draws: Draws, key: Ints, p: Population) -> Codes:
-    """16 items with the given domain scores: of sleep, of appetite and weight, and of movement the largest counts."""
-    less = draws.matrix("qids less", key, 6)
-    items = np.empty((len(key), len(QIDS_ITEMS)), dtype=np.int8)
-    sleep = domains[:, 0]
-    items[:, :4] = less[:, :4] * (sleep[:, None] + 1)
-    items[np.arange(len(key)), draws.below("qids sleep", key, 4)] = sleep
-    for place, domain in ((4, 1), (9, 3), (10, 4), (11, 5), (12, 6), (13, 7)):
-        items[:, place] = domains[:, domain]
-    appetite, movement = domains[:, 2], domains[:, 8]
-    by_weight = draws.chance("qids by weight", key, 0.4)
-    smaller = (less[:, 4] * (appetite + 1)).astype(np.int8)
-    items[:, 5:7] = one_sided(np.where(by_weight, smaller, appetite), draws, "qids appetite", key, p)
-    items[:, 7:9] = one_sided(np.where(by_weight, appetite, smaller), draws, "qids weight", key, p)
-    restless = draws.chance("qids restless", key, 0.5)
-    smaller = (less[:, 5] * (movement + 1)).astype(np.int8)
-    items[:, 14] = np.where(restless, smaller, movement)
-    items[:, 15] = np.where(restless, movement, smaller)
-    return items
 
 
 def phone_totals(chunk: Chunk) -> PhoneTotals:
@@ -114,7 +96,7 @@ def phone_totals(chunk: Chunk) -> PhoneTotals:
         level=np.concatenate([v.level[beside], np.full(len(person), FU)]),
         visit=np.concatenate([v.visit[beside], np.full(len(person), -1)]),
         day=np.concatenate([v.day[beside] - day_before, c.start[person, FU] + 30 * months[month] + jitter]),
-        total=rounded(latent + p.ivr_sd * draws.normal("phone total", key), 0, 27),
+        total=totals("QIDS_SR16", administer("QIDS_SR16", latent, key + _BY_PHONE, draws, world=chunk.world)),
         key=key,
     )
 

@@ -9,21 +9,27 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harmonize.synthetic.draws import Floats, Ints
+from harmonize.synthetic.instruments import administer, totals
 from harmonize.synthetic.stard_chunk import LEVEL_CALLS, Chunk
-from harmonize.synthetic.stard_items import UNKNOWN, item, one_sided
+from harmonize.synthetic.stard_items import UNKNOWN, asked_sides, item
 from harmonize.synthetic.stard_population import FU, LEVELS, NO_RETURN
-from harmonize.synthetic.text_columns import Column, deal, numbers, rounded, words
+from harmonize.synthetic.text_columns import Column, numbers, words
 
 HRSD = (
-    # Item, highest score, reluctance to score (assumption).
-    ("hsoin", 2, 0.9), ("hmnin", 2, 0.9), ("hemin", 2, 1.1), ("hmdsd", 4, 0.7), ("hpanx", 4, 0.9), ("hinsg", 2, 4.0),
-    ("happt", 2, 1.2), ("hwl", 2, 1.6), ("hsanx", 4, 1.1), ("hhypc", 4, 1.8), ("hvwsf", 4, 0.9), ("hsuic", 4, 1.8),
-    ("hintr", 4, 0.7), ("hengy", 2, 0.7), ("hslow", 4, 1.5), ("hagit", 4, 1.6), ("hsex", 2, 0.9),
+    # Item, highest score, its place among the items of HRSD17.
+    ("hsoin", 2, 4), ("hmnin", 2, 5), ("hemin", 2, 6), ("hmdsd", 4, 1), ("hpanx", 4, 10), ("hinsg", 2, 17),
+    ("happt", 2, 12), ("hwl", 2, 16), ("hsanx", 4, 11), ("hhypc", 4, 15), ("hvwsf", 4, 2), ("hsuic", 4, 3),
+    ("hintr", 4, 7), ("hengy", 2, 13), ("hslow", 4, 8), ("hagit", 4, 9), ("hsex", 2, 14),
 )  # fmt: skip
-IDS_ITEMS = tuple(
-    "isoin imnin iemin ihysm imdsd ianx ipanc iirtb irct ivrtn iqty iapdc iapin iwtdc iwtin icntr ivwsf ivwfr isuic "
-    "iintr iplsr iengy isex islow iagit ismtc isymp igas iintp ildn".split()
-)
+_IDS = (
+    # Item and its place among the items of IDS_C30.
+    ("isoin", 1), ("imnin", 2), ("iemin", 3), ("ihysm", 4), ("imdsd", 5), ("ianx", 7), ("ipanc", 27), ("iirtb", 6),
+    ("irct", 8), ("ivrtn", 9), ("iqty", 10), ("iapdc", 11), ("iapin", 12), ("iwtdc", 13), ("iwtin", 14), ("icntr", 15),
+    ("ivwsf", 16), ("ivwfr", 17), ("isuic", 18), ("iintr", 19), ("iplsr", 21), ("iengy", 20), ("isex", 22),
+    ("islow", 23), ("iagit", 24), ("ismtc", 25), ("isymp", 26), ("igas", 28), ("iintp", 29), ("ildn", 30),
+)  # fmt: skip
+IDS_ITEMS = tuple(name for name, _ in _IDS)
+_ANXIOUS_FACTOR = ("hpanx", "hsanx", "happt", "hengy", "hhypc", "hinsg")
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,27 @@ class Calls:
     key: Ints
 
 
+@dataclass(frozen=True)
+class HrsdCalls:
+    """HRSD17 of the calls as rated."""
+
+    items: NDArray[np.int8]
+    """In the order of the form."""
+    total: Ints
+    empty: NDArray[np.bool_]
+    """The form has no score."""
+
+    @property
+    def anxious(self) -> NDArray[np.bool_]:
+        """Anxiety/somatisation factor of 7 or more (Fava 2008)."""
+        names = [name for name, _, _ in HRSD]
+        found: NDArray[np.bool_] = self.items[:, [names.index(name) for name in _ANXIOUS_FACTOR]].sum(axis=1) >= 7
+        return found
+
+
 def rater_calls(chunk: Chunk) -> Calls:
     """At enrolment, and a few days after the end of each level; many of the latter were not made."""
-    c, draws, number, p = chunk.course, chunk.draws, chunk.number, chunk.p
+    c, draws, number, own = chunk.course, chunk.draws, chunk.number, chunk.solved
     labels = len(LEVEL_CALLS)
     made = np.zeros((len(number), labels), dtype=bool)
     day = np.zeros((len(number), labels), dtype=np.int64)
@@ -47,7 +71,7 @@ def rater_calls(chunk: Chunk) -> Calls:
     missing, no_row = _hrsd_missing(chunk)
     made[:, 0] = ~(missing & no_row)
     day[:, 0] = -draws.below("entry call", number, 4)
-    severity[:, 0] = c.persons.severity
+    severity[:, 0] = c.persons.persons.severity0
     for level in range(len(LEVELS)):
         ended = c.entered[:, level] & (c.exit[:, level] != NO_RETURN)
         end = c.end[:, level]
@@ -55,7 +79,7 @@ def rater_calls(chunk: Chunk) -> Calls:
             ended &= c.follow_up_months == 12
             end = c.start[:, FU] + 365
         name = LEVELS[level]
-        made[:, level + 1] = ended & ~draws.chance(f"call missing {name}", number, p.exit_call_missing)
+        made[:, level + 1] = ended & ~draws.chance(f"call missing {name}", number, own[f"{name}.call_missing"])
         day[:, level + 1] = end + draws.below(f"call lag {name}", number, 6)
         severity[:, level + 1] = c.exit_severity[:, level]
     person, label = np.nonzero(made)
@@ -68,22 +92,24 @@ def _hrsd_missing(chunk: Chunk) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return missing, chunk.draws.chance("hrsd no row", chunk.number, chunk.p.hrsd_no_row)
 
 
+def rate_hrsd(chunk: Chunk) -> HrsdCalls:
+    """Items and total of every call."""
+    calls = chunk.once(rater_calls)
+    anxiety = chunk.course.persons.persons.anxiety[calls.person]
+    error = chunk.p.hrsd_rater_sd
+    rated = administer(
+        "HRSD17", calls.severity, calls.key, chunk.draws, world=chunk.world, lean=anxiety, extra_sd=error
+    )
+    empty = (calls.label == 0) & _hrsd_missing(chunk)[0][calls.person]
+    return HrsdCalls(rated[:, [place - 1 for _, _, place in HRSD]], totals("HRSD17", rated), empty)
+
+
 def hrsd01(chunk: Chunk, first_id: int) -> pa.Table:
     """HRSD17 at enrolment and at the end of levels."""
-    calls, draws, p = chunk.once(rater_calls), chunk.draws, chunk.p
-    entry = calls.label == 0
-    standard = (calls.severity - p.qids_sr_mean) / np.sqrt(p.qids_sr_sd**2 - p.rater_sd**2)
-    noise = draws.normal("hrsd", calls.key)
-    at_entry = p.hrsd_mean + p.hrsd_sd * (p.hrsd_severity * standard + np.sqrt(1 - p.hrsd_severity**2) * noise)
-    # About 1.3 HRSD17 points per QIDS point: assumption.
-    total = rounded(np.where(entry, at_entry, 1.3 * calls.severity + 3.0 * noise), 0, 48)
-    points = sum(highest for _, highest, _ in HRSD)
-    items = deal(total, [h for _, h, _ in HRSD], [r for _, _, r in HRSD], draws.matrix("hrsd items", calls.key, points))
-    total = items.sum(axis=1, dtype=np.int64)
-
-    empty = entry & _hrsd_missing(chunk)[0][calls.person]
+    calls, rated, draws, p = chunk.once(rater_calls), chunk.once(rate_hrsd), chunk.draws, chunk.p
+    items, total, empty = rated.items.copy(), rated.total, rated.empty
     # Only at exit, so that the entry count of missing scores stays what it is.
-    unknown = ~entry & draws.chance("hrsd unknown item", calls.key, p.hrsd_unknown_item)
+    unknown = (calls.label > 0) & draws.chance("hrsd unknown item", calls.key, p.hrsd_unknown_item)
     which = draws.below("hrsd which item", calls.key, len(HRSD))
     items[unknown, which[unknown]] = UNKNOWN
     items[empty] = -1
@@ -103,19 +129,12 @@ def idsc01(chunk: Chunk, first_id: int) -> pa.Table:
     called = chunk.once(rater_calls)
     made = ~draws.chance("ids missing", called.key, p.ids_call_missing)
     calls = Calls(*(getattr(called, field.name)[made] for field in fields(Calls)))
-    # About 2.2 IDS points per QIDS point: assumption.
-    aim = rounded(2.2 * calls.severity + 4.0 * draws.normal("ids", calls.key), 0, 78)
-    # 28 units of 3 points: 26 items, the appetite pair, the weight pair.
-    units = deal(aim, [3] * 28, [1.0] * 28, draws.matrix("ids items", calls.key, 84))
-    total = units.sum(axis=1, dtype=np.int64)
-    items = np.empty((len(total), len(IDS_ITEMS)), dtype=np.int8)
+    rated = administer("IDS_C30", calls.severity, calls.key, draws, world=chunk.world)
+    total = totals("IDS_C30", rated)
+    items = rated[:, [place - 1 for _, place in _IDS]]
     first_pair = IDS_ITEMS.index("iapdc")
-    items[:, :first_pair] = units[:, :first_pair]
-    items[:, first_pair + 4 :] = units[:, first_pair + 2 :]
-    for place, name in ((0, "appetite"), (1, "weight")):
-        items[:, first_pair + 2 * place : first_pair + 2 * place + 2] = one_sided(
-            units[:, first_pair + place], draws, f"ids {name}", calls.key, p
-        )
+    for pair, name in ((first_pair, "appetite"), (first_pair + 2, "weight")):
+        items[:, pair : pair + 2] = asked_sides(items[:, pair : pair + 2], draws, f"ids {name}", calls.key, p)
     unknown = (calls.label > 0) & draws.chance("ids unknown item", calls.key, p.ids_unknown_item)
     # One of the first four items (sleep): none of them belongs to a pair.
     which = draws.below("ids which item", calls.key, 4)

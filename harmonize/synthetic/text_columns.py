@@ -64,23 +64,6 @@ def plain_column(column: Column) -> pa.Array:
     return text
 
 
-def deal(
-    total: Ints, highest: Sequence[int], reluctance: Sequence[float], keys: NDArray[np.float32]
-) -> NDArray[np.int8]:
-    """Items that add up to `total`: each of the points a scale has is dealt at random.
-
-    `highest` is the highest score of each item, `reluctance` above 1 makes an item score less; `keys` holds one random
-    number per point of the scale.
-    """
-    points = np.repeat(np.arange(len(highest)), highest)
-    order = keys * np.repeat(np.asarray(reluctance, dtype=np.float32), highest)
-    ranked = np.sort(order, axis=1)
-    last = ranked[np.arange(len(total)), np.maximum(total, 1) - 1]
-    chosen = (order <= last[:, None]) & (total > 0)[:, None]
-    starts = np.searchsorted(points, np.arange(len(highest)))
-    return np.add.reduceat(chosen, starts, axis=1, dtype=np.int8)
-
-
 def rounded(values: Floats, low: int, high: int) -> NDArray[np.int64]:
     """Nearest whole numbers, kept within limits."""
     return np.clip(np.rint(values), low, high).astype(np.int64)

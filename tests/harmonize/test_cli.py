@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import typer.main
 from filelock import FileLock
@@ -148,6 +149,10 @@ def test_version(trd: Trd) -> None:
         (["nonsense"], "No such command"),
         (["land", "staar", "."], "Did you mean stard?"),
         (["synth", "dia", "--out", "x"], "Known: stard"),
+        (["synth", "stard"], "--out FOLDER is needed"),
+        (["synth", "--out", "x"], "name a study"),
+        (["synth", "stard", "--world", "W9", "--out", "x"], "W4a"),
+        (["synth", "--check", "dia"], "Known: stard"),
         (["quarantine", "--cells", "--entity", "scales"], "belongs to a raw form"),
         (["sql", "select 1", "--json", "--csv"], "choose one"),
         (["build", "--threads", "0"], "greater than or equal to 1"),
@@ -222,6 +227,34 @@ def test_synth_writes_lands_and_keeps_the_truth_apart(trd: Trd, tmp_path: Path) 
     assert (tmp_path / "warehouse" / "synthetic_truth" / "stard.parquet").exists()
     again = trd("synth", "stard", "--n", "5", "--out", str(out), "--land", "--json")
     assert {form["status"] for form in again.document["landing"]["forms"]} == {"unchanged"}
+
+
+def test_synth_writes_the_world_it_was_asked_for_and_says_so(trd: Trd, tmp_path: Path) -> None:
+    out = tmp_path / "stard"
+    done = trd("synth", "stard", "--n", "5", "--world", "W1", "--out", str(out), "--json")
+    assert done.code == 0, done.err
+    assert done.document["world"] == "W1"
+    info = (out / "package_info.txt").read_text()
+    assert info.startswith("SYNTHETIC DATA")
+    assert "World: W1" in info
+    truth = pq.read_table(tmp_path / "warehouse" / "synthetic_truth" / "stard.parquet")
+    assert set(truth.column("world").to_pylist()) == {"W1"}
+    assert set(truth.column("course_1").to_pylist()) == {None}
+    assert not (tmp_path / "warehouse" / "raw").exists()
+
+
+def test_a_check_shows_published_beside_synthetic_and_fails_where_too_few_agree(trd: Trd) -> None:
+    done = trd("synth", "--check", "stard", "--n", "4", "--json")
+    assert done.code == 1  # of four persons little agrees
+    (found,) = done.document["checks"]
+    assert found["world"] == "W0"
+    by_id = {row["target"]: row for row in found["targets"]}
+    assert by_id["enrolled"]["verdict"] == "within"
+    assert by_id["l1_hrsd_remission"]["published"] == 27.5
+    assert {row["verdict"] for row in found["targets"] if row["mark"] == "memory"} == {"printed"}
+    shown = trd("synth", "--check", "stard", "--n", "4")
+    assert "SYNTHETIC" in shown.out
+    assert "Less than 95%" in shown.out
 
 
 def test_the_list_of_faults_lies_beside_the_delivery(trd: Trd, tmp_path: Path) -> None:

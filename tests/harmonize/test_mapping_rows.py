@@ -73,10 +73,10 @@ DROPPED: dict[tuple[str, str], Callable[[Known], bool]] = {
 """Which rows of a form are no data, said once more by hand."""
 
 BASE: dict[tuple[str, str], Row] = {
-    ("mars", "persons"): {"ersteinschluss": "01.03.2004"},
-    ("mars", "past_trials"): {"art": "V"},
     ("ispotd", "completers"): {"completedw8": "1"},
     ("ispotd", "leavers"): {"completedw8": "0"},
+    ("mars", "persons"): {"ersteinschluss": "01.03.2004"},
+    ("mars", "past_trials"): {"art": "V"},
     ("riesby", "visits_missed"): {"hamd": ""},
     ("stard", "visits_clinic_forms"): {"qvtot": ""},
     ("stard", "qids_clinic"): {"qvtot": ""},
@@ -98,6 +98,16 @@ class SnippetCase:
 
 
 SNIPPETS: dict[str, list[SnippetCase]] = {
+    "ispotd_antidepressant_free": [
+        SnippetCase({"treatedbefore": "0", "washout7d": ""}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "0", "washout7d": "0"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "1"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "0"}, None),
+        SnippetCase({"treatedbefore": "1", "washout7d": ""}, None),
+        SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
+        SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
+        SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
+    ],
     "mars_age": [
         SnippetCase({"gebjahr": "1960", "ersteinschluss": "01.03.2004"}, 44.0),
         SnippetCase({"gebjahr": " 1960 ", "ersteinschluss": "2003-12-31"}, 43.0),
@@ -110,16 +120,6 @@ SNIPPETS: dict[str, list[SnippetCase]] = {
         *(SnippetCase({"diagnose_icd10": code}, None) for code in ("F31.3", "F31.4", "F32.2", "F33.0", "F33.2")),
         SnippetCase({"diagnose_icd10": "k.A."}, None, "unknown"),
         SnippetCase({"diagnose_icd10": "F33.9"}, None, "invalid_code", issue=True),
-    ],
-    "ispotd_antidepressant_free": [
-        SnippetCase({"treatedbefore": "0", "washout7d": ""}, "antidepressant_free"),
-        SnippetCase({"treatedbefore": "0", "washout7d": "0"}, "antidepressant_free"),
-        SnippetCase({"treatedbefore": "1", "washout7d": "1"}, "antidepressant_free"),
-        SnippetCase({"treatedbefore": "1", "washout7d": "0"}, None),
-        SnippetCase({"treatedbefore": "1", "washout7d": ""}, None),
-        SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
-        SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
-        SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
     ],
     "stard_episode_days": [
         SnippetCase({"episode_date": "-730"}, 730.0),

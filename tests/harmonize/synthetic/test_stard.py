@@ -16,10 +16,11 @@ from harmonize.paths import Warehouse
 from harmonize.synthetic import stard
 from harmonize.synthetic.draws import Draws, permuted
 from harmonize.synthetic.stard_course import clinic_visits, doses, draw_course
-from harmonize.synthetic.stard_population import ARM_NAMES, ARMS, DRUGS, LEVELS, POPULATION
+from harmonize.synthetic.stard_population import ARM_NAMES, ARMS, DRUGS, LEVELS, POPULATION, step_numbers
 from harmonize.synthetic.stard_qids import QIDS_ITEMS
 from harmonize.synthetic.stard_rater import HRSD, IDS_ITEMS
-from harmonize.synthetic.text_columns import deal, plain
+from harmonize.synthetic.text_columns import plain
+from harmonize.synthetic.worlds import world
 
 N, SEED = 4041, 20010701
 STUDY = sources.study("stard")
@@ -303,14 +304,13 @@ def test_exit_calls_follow_the_end_of_the_level_they_name(data: dict[str, pd.Dat
     for form in ("hrsd01", "idsc01"):
         calls = data[form]
         assert not calls.duplicated(["subjectkey", "level"]).any()
-        made, ended = 0, 0
         for level in ("1", "2", "2a", "3", "4"):
             left = truth[truth[f"exit_{level}"].notna() & (truth[f"exit_{level}"] != "no_return")]
             rows = calls[calls["level"] == f"Level {level.upper()}"].merge(left, on="subjectkey", how="left")
             lag = rows["day"] - rows[f"exit_day_{level}"]
             assert lag.between(0, 5).all()
-            made, ended = made + len(rows), ended + len(left)
-        assert 1 - made / ended == pytest.approx(POPULATION.exit_call_missing, abs=0.03)
+            missing = step_numbers(world("W0"))[f"{level.upper()}.call_missing"]
+            assert 1 - len(rows) / len(left) == pytest.approx(missing, abs=2.5 / len(left) ** 0.5)
 
 
 def test_ids_total_is_28_of_30(data: dict[str, pd.DataFrame]) -> None:
@@ -393,8 +393,8 @@ def test_unknown_items_and_blank_entry_totals_are_few(data: dict[str, pd.DataFra
 def test_qids_at_entry(data: dict[str, pd.DataFrame]) -> None:
     own = data["qids01"]
     total = whole(own.loc[(own["version_form"] == "Self Rating") & (own["day"] == 0), "qstot"]).dropna()
-    assert total.mean() == pytest.approx(15.4, abs=0.4)
-    assert total.std() == pytest.approx(4.3, abs=0.4)
+    assert total.mean() == pytest.approx(15.4, abs=0.5)
+    assert total.std() == pytest.approx(4.3, abs=0.5)
     assert (total <= 5).mean() == pytest.approx(0.01, abs=0.008)
 
 
@@ -557,7 +557,8 @@ def test_doses_rise_and_have_their_codes(data: dict[str, pd.DataFrame]) -> None:
     assert real.between(*declared).all()
     level1 = named[(named["level"] == "Level 1") & ~dosage.isin(["0", "999"]) & dosage.notna()]
     steps = whole(level1["medication1_dosage"]).groupby(level1["subjectkey"]).diff().dropna()
-    assert (steps >= 0).all()
+    # Some have less at the end of the level than before.
+    assert 0.005 < (steps < 0).mean() < 0.04
     last = whole(level1.loc[level1["order"].notna()].groupby("subjectkey")["medication1_dosage"].last())
     assert last.mean() == pytest.approx(41.8 * 0.93, abs=4)  # also those who leave early and have less
 
@@ -872,13 +873,6 @@ def test_draws_are_uniform_normal_and_unrelated() -> None:
     assert np.corrcoef(uniform, Draws(2).uniform("a", key))[0, 1] == pytest.approx(0, abs=0.02)
     assert np.corrcoef(uniform, draws.uniform("b", key))[0, 1] == pytest.approx(0, abs=0.02)
     assert np.corrcoef(draws.matrix("c", key, 5).T)[np.triu_indices(5, 1)] == pytest.approx(0, abs=0.02)
-
-
-def test_dealt_points_add_up() -> None:
-    totals = np.arange(0, 11).repeat(200)
-    items = deal(totals, [2, 3, 5], [1.0, 1.0, 2.0], Draws(1).matrix("deal", np.arange(len(totals)), 10))
-    assert (items.max(axis=0) == [2, 3, 5]).all()
-    assert (items.sum(axis=1) == totals).mean() > 0.99  # keys of 16 bits meet now and then
 
 
 def test_doses_belong_to_the_drugs_of_the_arm() -> None:
