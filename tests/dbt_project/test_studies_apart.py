@@ -19,7 +19,6 @@ from harmonize.sources import studies, study
 from harmonize.synthetic.studies import available, synthetic
 from tests.dbt_project import kit
 
-PUBLIC = {"dia": "dia_antidepressant", "riesby": "riesby"}
 MAPPED = sorted(s.name for s in studies() if has_mapping(s.name))
 N, SEED = 40, 4
 
@@ -34,8 +33,8 @@ def deliver(name: str, folder: Path) -> Path | None:
         faults = {"faults": True} if "faults" in inspect.signature(write).parameters else {}
         write(folder / name, N, SEED, **faults)
         return folder / name
-    public = public_data()
-    return public / PUBLIC[name] if public and name in PUBLIC else None
+    public, place = public_data(), study(name).public_folder
+    return public / place if public and place and (public / place).is_dir() else None
 
 
 def content(warehouse: Warehouse) -> Content:
