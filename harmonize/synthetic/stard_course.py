@@ -346,7 +346,9 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
     gone = np.flatnonzero((kind == LOST) | (kind == INTOLERANCE))
     last = visit[gone]
     seen = totals("QIDS_C16", administer("QIDS_C16", theta[gone, last], key[gone, last], draws, world=c.world))
-    least = np.floor(p.finished + draws.uniform(f"finished {name}", number))
+    adds = np.isin(c.arm[here, level], _positions(("CIT+BUP", "CIT+BUS", "CIT+CT")))
+    of_way = np.array(p.finished)[np.where(level == L1, 0, np.where(adds, 2, 1))]
+    least = np.floor(of_way + draws.uniform(f"finished {name}", number))
     finished = np.zeros(len(here), dtype=bool)
     finished[gone] = seen <= np.where(kind[gone] == LOST, least[gone], good[gone] - p.intolerant_margin)
     kind[finished] = WELL
