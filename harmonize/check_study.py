@@ -72,7 +72,10 @@ def _declared(study: Study, blocks: tuple[Block, ...]) -> Iterator[Finding]:
     for entity, what in (("subjects", "persons"), ("visits", "visits")):
         if blocks and not any(b.entity.name == entity and not b.undecided for b in blocks):
             place = _shown(MAPPINGS / f"{study.name}_blocks.csv")
-            yield Finding(True, place, None, "", f"no block gives {what}", f"Add a block for {entity}")
+            rated = any(b.entity.name == "scales" for b in blocks)
+            yield Finding(
+                entity == "subjects" or rated, place, None, "", f"no block gives {what}", f"Add a block for {entity}"
+            )
     for file, what in (("study", "title"), ("steps", "treatment steps")):
         if not own[file].exists():
             yield Finding(True, _shown(own[file]), None, "", f"the study's {what} are not there", "Write the file")
@@ -187,21 +190,22 @@ def _unread(study: Study, blocks: tuple[Block, ...]) -> Iterator[Finding]:
 
 
 def _drafted(study: Study) -> Iterator[Finding]:
+    drafted: dict[str, int] = {}
     for table in TABLES:
         path = own_file(study.name, table)
-        if not path.exists():
-            continue
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            n = sum(row.get("verified") == "draft" for row in csv.DictReader(stream))
-        if n:
-            yield Finding(
-                False,
-                _shown(path),
-                None,
-                "verified",
-                f"{n} {'row is' if n == 1 else 'rows are'} as drafted",
-                "Check, then write study (or read) for draft",
-            )
+        if path.exists():
+            with path.open(newline="", encoding="utf-8-sig") as stream:
+                drafted[path.name] = sum(row.get("verified") == "draft" for row in csv.DictReader(stream))
+    listed = ", ".join(f"{name} ({n})" for name, n in drafted.items() if n)
+    if listed:
+        yield Finding(
+            False,
+            _shown(MAPPINGS / study.name),
+            None,
+            "verified",
+            f"rows are as drafted: {listed}",
+            "Check them, then write study (or read) for draft",
+        )
 
 
 # --- the landed data -------------------------------------------------------------------------------------------
@@ -285,7 +289,7 @@ def _numbers(
                 row.line,
                 where,
                 f"outside {instrument} ({valid[0]:g} to {valid[1]:g}), so refused: {_listed(outside)}",
-                f"Correct the instrument, list missing codes, or declare a scale in harmonize/mappings/{study.name}/scales.csv",
+                f"Correct the instrument, list missing codes, or declare a scale in mappings/{study.name}/scales.csv",
             )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from harmonize.mapping import MERGED_ENTITIES
@@ -150,7 +152,7 @@ def _subject_key(draft: Draft, mapped: list[str]) -> None:
 
 def _check_overlap(draft: Draft, mapped: list[str]) -> None:
     keyed = [(f, set(i.values)) for f in mapped if (i := draft.roles[f].identity) is not None]
-    for (one, mine), (other, theirs) in zip(keyed, keyed[1:], strict=False):
+    for (one, mine), (other, theirs) in pairwise(keyed):
         if not mine & theirs:
             draft.ask(
                 other,
@@ -274,6 +276,8 @@ def clock_days(roles: Roles) -> list[float]:
         return []
     if clock.verb == "recode":
         return [float(d) for d in clock.codes.values()]
+    if clock.verb == "days_between":
+        return []
     return [x * factor_of(clock) for x in clock.column.known.values()]
 
 
@@ -298,13 +302,18 @@ def _schedule(draft: Draft) -> dict[str, int]:
             for label, day in roles.clock.codes.items():
                 if int(day) not in planned.values():
                     planned.setdefault(label, int(day))
-        elif roles.clock is not None and roles.label is not None and len(roles.label.values) <= 40:
+        elif (
+            roles.clock is not None
+            and roles.clock.verb != "days_between"
+            and roles.label is not None
+            and len(roles.label.values) <= 40
+        ):
             rows = roles.label.text.to_frame("label").assign(day=roles.clock.column.numbers())
             medians = rows[rows["label"] != ""].groupby("label")["day"].median().dropna()
-            for label, number in medians.items():
-                day = round(number * factor_of(roles.clock))
-                if day not in planned.values():
-                    planned.setdefault(str(label), day)
+            for week, number in medians.items():
+                day_planned = round(number * factor_of(roles.clock))
+                if day_planned not in planned.values():
+                    planned.setdefault(str(week), day_planned)
     return dict(sorted(planned.items(), key=lambda pair: pair[1]))
 
 
@@ -330,15 +339,19 @@ def _tell(draft: Draft, mapped: list[str]) -> None:
         draft.notes += [Note(form, text) for text in (*roles.notes, *scores.notes)]
         for column, question, remedy in (*roles.questions, *scores.questions):
             draft.ask(form, f"{column}: {question}" if column else question, remedy)
+    words = Counter(v for t in draft.tables for c in t.columns for v in c.values.elements() if v.lower() in REASON_OF)
+    if words:
+        listed = ", ".join(f"{v!r} ({n})" for v, n in words.most_common())
+        draft.note("", f"words read as missing in every column: {listed}")
     for table in draft.tables:
-        for column in table.columns:
-            for text, (reason, evidence) in column.missing.items():
-                draft.note(table.form, f"{column.delivered}: {evidence}: code {text} means missing ({reason})")
-            if column.kind == "number" and column.odd:
-                listed = ", ".join(repr(v) for v, _ in column.odd.most_common(4))
+        for found in table.columns:
+            for text, (reason, evidence) in found.missing.items():
+                draft.note(table.form, f"{found.delivered}: {evidence}: code {text} means missing ({reason})")
+            if found.kind == "number" and found.odd:
+                listed = ", ".join(repr(v) for v, _ in found.odd.most_common(4))
                 draft.note(
                     table.form,
-                    f"{column.delivered}: {column.odd.total()} texts in a column of numbers ({listed}): become cell issues,"
+                    f"{found.delivered}: {found.odd.total()} texts in a column of numbers ({listed}): cell issues,"
                     " unless listed under missing in the sources YAML",
                 )
 

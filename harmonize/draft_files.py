@@ -93,7 +93,7 @@ def _sources(draft: Draft) -> str:
         "        study:",
         f"          title: {_text(draft.title)}",
         f"          subject_key: [{', '.join(draft.subject_key)}]",
-        "        format: {kind: delimited, encoding: utf-8, header_rows: [1]}",
+        "        format: {}",
         "        ignore_files: ['README*']",
         f"        missing: {{{missing}}}",
         "    tables:",
@@ -149,6 +149,8 @@ def _meta(draft: Draft, table: Table, column: Profile, words: Mapping[str, str])
         meta.append(f"aliases: [{_text(given)}]")
     if column.decimal == ",":
         meta.append("decimal: ','")
+    if (written := roles.date_formats.get(column.name)) is not None:
+        meta.append(f"dates: [{written}]")
     own = {code: reason for code, (reason, _) in column.missing.items() if code not in words}
     if own:
         meta.append(f"missing: {{{', '.join(f'{_key(c)}: {r}' for c, r in own.items())}}}")

@@ -113,8 +113,8 @@ def read_time(label: str) -> Time:
         return Time(label, "start", 0, 0, "the start is day 0")
     if re.fullmatch(rf"({_START})_(visit|assessment|session|week_?0|day_?0|w0|d0)", name):
         return Time(label, "start", 0, 0, "the start is day 0")
-    for word, number in _NUMBER_WORDS.items():
-        name = re.sub(rf"(^|_|(?<=[a-z])){word}$", rf"\g<1>{number}", name)
+    for word, value in _NUMBER_WORDS.items():
+        name = re.sub(rf"(^|_|(?<=[a-z])){word}$", rf"\g<1>{value}", name)
     for unit, words in _UNITS.items():
         found = re.fullmatch(rf"(?:{words})_?(\d+(?:_\d+)?){_AFTER}", name) or re.fullmatch(
             rf"(\d+(?:_\d+)?)_?(?:{words}){_AFTER}", name
@@ -137,7 +137,8 @@ def read_time(label: str) -> Time:
 def _time_pattern() -> str:
     units = "|".join(_UNITS.values())
     words = "|".join(_NUMBER_WORDS)
-    return rf"(?:(?:{units})_?(?:\d+|{words})|\d+_?(?:{units})){_AFTER}|(?:{_START}|{_END})(?:_visit)?|(?:follow_up|followup|fu)"
+    counted = rf"(?:(?:{units})_?(?:\d+|{words})|\d+_?(?:{units})){_AFTER}"
+    return rf"{counted}|(?:{_START}|{_END})(?:_visit)?|(?:follow_up|followup|fu)"
 
 
 _TIMED = _time_pattern()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
-from collections.abc import Mapping
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from harmonize.readers import LandingError
-from harmonize.readers.delimited import DelimitedReader
+from harmonize.readers.facts import FileFacts
 from harmonize.readers.header import header_rows
+from harmonize.readers.kinds import kind_of
+from harmonize.readers.opening import open_reader
 from harmonize.sources import Column, Form
-
-TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".tab", ".dat", ".asc")
 
 
 @dataclass
@@ -29,44 +29,60 @@ class ReadText:
     names: tuple[str, ...]
     texts: list[list[str]]
     format: dict[str, Any]
-    labels: Mapping[int, str] = field(default_factory=dict)
-    value_labels: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    missing: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)
+    value_labels: dict[int, dict[str, str]] = field(default_factory=dict)
+    missing: dict[int, dict[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 def read_text(path: Path) -> ReadText:
-    """Read one file. Raises LandingError with file and row where it is damaged or there is no reader for it."""
+    """Read one file of any kind that lands. Raises LandingError with file and row where it is damaged."""
     if not path.is_file():
         raise LandingError("there is no such file", file=str(path), remedy="Correct the path")
-    kind = Path(path.name.lower().removesuffix(".gz")).suffix
-    if kind in TEXT_SUFFIXES or not kind:
-        return _delimited(path)
-    raise LandingError(
-        f"there is no reader for {kind} files",
-        file=path.name,
-        remedy=f"Export the file as delimited text ({', '.join(TEXT_SUFFIXES)})",
-    )
-
-
-def _delimited(path: Path) -> ReadText:
-    encoding, note = _encoding(path)
-    layout: dict[str, Any] = {"kind": "delimited", "encoding": encoding}
-    with DelimitedReader(path, layout, set()) as reader:
-        rows, reason = _header_rows(reader.names, reader.head, path.name)
-        tables = list(reader.tables(rows))
-        descriptions = {}
-        if rows == 2:
-            descriptions = {i: cell.strip() for i, cell in enumerate(reader.head[1]) if cell.strip()}
-        names = reader.names
+    kind = kind_of(path.name, {})
+    layout: dict[str, Any] = {"kind": kind}
+    notes: list[str] = []
+    if kind == "delimited":
+        layout["encoding"], notes = _encoding(path)
+    form = Form("draft", "draft", "", (path.name,), layout, ())
+    with tempfile.TemporaryDirectory(prefix="trd_new_study_") as work, open_reader(path, form, Path(work)) as reader:
+        rows = 0
+        labels: dict[int, str] = {}
+        if reader.head is not None:
+            rows, reason = _header_rows(reader.names, reader.head, path.name)
+            layout["header_rows"] = [rows]
+            if rows == 2:
+                labels = {i: cell.strip() for i, cell in enumerate(reader.head[1]) if cell.strip()}
+                notes.append(f"row 2 holds descriptions: {reason}")
+        tables = [t.select([str(i) for i in range(len(reader.names))]) for t in reader.tables(rows)]
+        names, sheet, facts = reader.names, reader.sheet, reader.facts
+    if sheet:
+        layout["sheet"] = sheet
+    notes += facts.remarks
     table = pa.concat_tables(tables) if tables else None
-    width = len(names)
     texts = [
-        [(v or "").strip() for v in table.column(i).to_pylist()] if table is not None else [] for i in range(width)
+        [(v or "").strip() for v in table.column(i).to_pylist()] if table is not None else [] for i in range(len(names))
     ]
-    layout["header_rows"] = [rows]
-    notes = [*note, *([f"row 2 holds descriptions: {reason}"] if rows == 2 else [])]
-    return ReadText(names, texts, layout, labels=descriptions, notes=tuple(notes))
+    read = ReadText(names, texts, layout, labels=labels, notes=tuple(notes))
+    _add_facts(read, facts)
+    return read
+
+
+def _add_facts(read: ReadText, facts: FileFacts) -> None:
+    """Labels, meanings of codes and declared missing codes that the file itself holds."""
+    for position, name in enumerate(read.names):
+        said = facts.column(name)
+        if said is None:
+            continue
+        if said.label:
+            read.labels[position] = said.label
+        if said.value_labels:
+            read.value_labels[position] = dict(said.value_labels)
+        if said.missing_seen:
+            read.missing[position] = {
+                code: f"{code} occurs {n} times, declared as missing by the file"
+                for code, n in said.missing_seen.items()
+            }
 
 
 def _encoding(path: Path) -> tuple[str, list[str]]:
@@ -84,7 +100,7 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
         return "utf-8", []
     except UnicodeDecodeError as error:
         byte = f"0x{content[error.start]:02x}"
-        why = f"byte {byte} at offset {error.start:,} is not UTF-8: read as cp1252 (change `encoding` if letters are wrong)"
+        why = f"byte {byte} at offset {error.start:,} is not UTF-8: read as cp1252; otherwise change encoding"
         return "cp1252", [why]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pandas as pd
 
+from harmonize.dates import DATE_FORMATS
 from harmonize.profile import REASON_OF, Profile, Table
 from harmonize.profile_codes import find_codes
 from harmonize.profile_names import DAYS_PER, plain, read_time
@@ -22,7 +24,10 @@ NOT_AN_ID = (
     r"site|cent(er|re)|zentrum|klinik|clinic|rater|visit|row|file|dataset|collection|image|form|item|study|index"
 )
 SEX_NAMES = r"sex|gender|geschlecht|sexe|sex_.*|gender_.*|.*_sex|.*_gender|male|female|is_male|is_female"
-AGE_NAMES = r"age(_?(years?|yrs?|baseline|bl|at_baseline|at_entry|enrol(l)?ment|v1|t0))?|alter|ageyears|baseline_age|ridageyr|interview_age|age_.*months?|lebensalter"
+AGE_NAMES = (
+    r"age(_?(years?|yrs?|baseline|bl|at_baseline|at_entry|enrol(l)?ment|v1|t0))?|ageyears|baseline_age|age_.*months?"
+    r"|alter|lebensalter|ridageyr|interview_age"
+)
 SITE_NAMES = r"(pool)?(site|cent(er|re)|zentrum|clinic|klinik|inv)(_?(id|nr|no|code|num|name))?|poolinv|siteid|clinicid"
 ARM_NAMES = (
     r"arm(_?(assigned|code|name))?|trt(_?(arm|grp|group))?|treat(ment)?(_?(arm|group|grp|code|name))?|tx(assign|_?arm|_?group)?|actarm|armcd|trtp|trta",
@@ -30,9 +35,16 @@ ARM_NAMES = (
     r"group|grp|gruppe|condition|bedingung|kohorte",
     r"drug|medication|medikament|substanz",
 )
-LABEL_NAMES = r"(visit|vis|avisit|event|redcap_event_name|time_?point|timept|zeitpunkt|messzeitpunkt|mzp|phase|wave|occasion|occ|session|sess|assessment|period|time|besuch|welle|epoch|t)(_?(name|label|no|nr|num|number|id|code|n))?|visitnum|avisitn"
+LABEL_NAMES = (
+    r"(visit|vis|avisit|event|redcap_event_name|time_?point|timept|zeitpunkt|messzeitpunkt|mzp|phase|wave|occasion|occ"
+    r"|session|sess|assessment|period|time|besuch|welle|epoch|t)(_?(name|label|no|nr|num|number|id|code|n))?"
+    r"|visitnum|avisitn"
+)
 TIME_UNITS = {
-    "day": r"(study_?|rel_?|elapsed_?|visit_?)?(days?|tage?)(_?(from|since|post|nr|no|num).*)?|reldays?|elapsed_?days?|days_(baseline|since.*|from.*|in.*|post.*)|ady|vstdy|dy|studienta?g",
+    "day": (
+        r"(study_?|rel_?|elapsed_?|visit_?)?(days?|tage?)(_?(from|since|post|nr|no|num).*)?|reldays?|elapsed_?days?"
+        r"|days_(baseline|since.*|from.*|in.*|post.*)|ady|vstdy|dy|studienta?g"
+    ),
     "week": r"(study_?|visit_?)?(weeks?|wks?|wochen?)(_?(no|nr|num|number|baseline))?|weeks_.*",
     "month": r"(study_?|visit_?)?(months?|mon|monate?)(_?(no|nr|num|number))?|months_.*",
     "year": r"(study_?|visit_?)?(years?|jahre?)_?(no|nr|num|since.*|from.*)",
@@ -75,6 +87,7 @@ class Roles:
     arm: Profile | None = None
     site: Profile | None = None
     constant: set[str] = field(default_factory=set)
+    date_formats: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     questions: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -91,6 +104,7 @@ class Answers:
     identity: str | None = None
     visit: str | None = None
     day: str | None = None
+    sex: dict[str, str] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
     instruments: dict[str, str] = field(default_factory=dict)
 
@@ -120,7 +134,7 @@ def find_roles(table: Table, answers: Answers) -> Roles:
     _arm(table, roles)
     if roles.repeated:
         _time(table, answers, roles, key)
-    _sex(roles)
+    _sex(roles, answers)
     if roles.age is not None:
         roles.age_in_months = "month" in plain(roles.age.delivered) or "month" in roles.age.description.lower()
         find_codes(roles.age, (0, 1440) if roles.age_in_months else (0, 120))
@@ -136,7 +150,7 @@ def _identity(table: Table, answers: Answers, roles: Roles) -> None:
     for strength, pattern in enumerate(ID_NAMES):
         for column in table.columns:
             name = plain(column.delivered)
-            fits = re.fullmatch(pattern, name) and not re.search(NOT_AN_ID, name)
+            fits = re.fullmatch(pattern, name) is not None and not re.search(NOT_AN_ID, name)
             if fits and (strength < 2 or _names_persons(column, table.n_rows)) and column.n_filled:
                 roles.identity = column
                 roles.identity_why = f"its name; {len(column.values)} different values in {table.n_rows} rows"
@@ -144,8 +158,8 @@ def _identity(table: Table, answers: Answers, roles: Roles) -> None:
     for column in table.columns[:3]:
         unique = column.n_filled == table.n_rows == len(column.values) and table.n_rows > 1
         row_number = not column.delivered.strip() and column.kind == "number"
-        named = re.search(r"(^|_)(id|nr|no|code|key)$", plain(column.delivered)) is not None
-        if unique and not row_number and column.whole and (named or (column.position == 0 and column.kind == "text")):
+        is_key = re.search(r"(^|_)(id|nr|no|code|key)$", plain(column.delivered)) is not None
+        if unique and not row_number and column.whole and (is_key or (column.position == 0 and column.kind == "text")):
             roles.identity = column
             roles.identity_why = f"every one of the {table.n_rows} rows has a value of its own"
             return
@@ -175,7 +189,7 @@ def _arm(table: Table, roles: Roles) -> None:
             roles.notes.append(f"{column.delivered}: named like an arm, but it {why}")
 
 
-def _sex(roles: Roles) -> None:
+def _sex(roles: Roles, answers: Answers) -> None:
     if roles.sex is None:
         return
     codes, unclear = {}, []
@@ -183,7 +197,7 @@ def _sex(roles: Roles) -> None:
     for value in roles.sex.values:
         if value in roles.sex.missing or value.lower() in REASON_OF:
             continue
-        meaning = roles.sex.labels.get(value, value).strip().lower()
+        meaning = answers.sex.get(value, roles.sex.labels.get(value, value)).strip().lower()
         if meaning in FEMALE:
             codes[value] = "female"
         elif meaning in MALE:
@@ -199,7 +213,11 @@ def _sex(roles: Roles) -> None:
     if unclear:
         listed = ", ".join(sorted(unclear)[:6])
         roles.questions.append(
-            (roles.sex.name, f"which of {listed} is female, which male?", "Give codes: {'1': male, '2': female}")
+            (
+                roles.sex.name,
+                f"which of {listed} is female, which male?",
+                "Run again with --sex CODE=female and --sex CODE=male",
+            )
         )
 
 
@@ -235,12 +253,53 @@ def _time(table: Table, answers: Answers, roles: Roles, key: pd.Series) -> None:
         roles.label = label or next((c for _, c in numeric[1:]), None) or (column if column.whole else None)
     elif label is not None:
         roles.clock = _labelled(label, answers)
+        if not roles.clock.codes and (dated := _dated(free, roles)) is not None:
+            roles.clock = dated
+    if roles.clock is None:
+        roles.clock = _dated(free, roles)
     if roles.clock is None:
         dates = [c.delivered for c in free if c.kind == "date"]
         which = (
             f"dates stand in {', '.join(dates)}: name a first date for days_between" if dates else "no time was found"
         )
         roles.questions.append(("", f"on which day is a row? {which}", "Run again with --day COLUMN or --visit COLUMN"))
+
+
+def _dated(free: list[Profile], roles: Roles) -> Clock | None:
+    """Days between a person's first date, one and the same in all rows, and the date of the row."""
+    dates = [c for c in free if c.kind == "date"]
+    first = next((c for c in dates if c.name in roles.constant), None)
+    then = next((c for c in dates if c.name not in roles.constant), None)
+    if first is None or then is None:
+        return None
+    for column in (first, then):
+        written = _date_format(column)
+        if written is None:
+            how = "is written in several ways, or so that day and month cannot be told apart"
+            roles.questions.append((column.name, f"the date {how}", "Declare dates: in the sources YAML"))
+            return None
+        roles.date_formats[column.name] = written
+    return Clock(then, "days_between", f"{first.name}; {then.name}", f"days from {first.delivered}")
+
+
+def _date_format(column: Profile) -> str | None:
+    """The one way of writing dates that all values have."""
+    texts = [v for v in column.values if v.lower() not in REASON_OF]
+    fits = [
+        name
+        for name, how in DATE_FORMATS.items()
+        if not how.is_serial
+        and all(re.fullmatch(how.pattern, v, re.IGNORECASE) and _is_date(v, how.read) for v in texts)
+    ]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _is_date(text: str, read: str) -> bool:
+    try:
+        datetime.strptime(text[:10] if read == "%Y-%m-%d" else text, read)
+    except ValueError:
+        return False
+    return True
 
 
 def _stepping(free: list[Profile], key: pd.Series, roles: Roles) -> Profile | None:

@@ -26,7 +26,10 @@ from harmonize.profile_names import (
 from harmonize.profile_roles import Answers, Roles
 from harmonize.reference import instrument_range, item_ranges, seed_rows
 
-NO_SCORE = r"(.*_)?(dose|dosis|mg|weight|gewicht|height|groesse|bmi|bp|sbp|dbp|pulse|puls|date|datum|year|jahr|freq|count|n|educ.*|income|num.*|duration|dauer|onset|episodes?|hr|temp|version|raters?|session_length|log_.*|intcpt|intercept)(_.*)?"
+NO_SCORE = (
+    r"(.*_)?(dose|dosis|mg|weight|gewicht|height|groesse|bmi|bp|sbp|dbp|pulse|puls|hr|temp|date|datum|year|jahr|freq"
+    r"|count|n|num.*|educ.*|income|duration|dauer|onset|episodes?|version|raters?|log_.*|intcpt|intercept)(_.*)?"
+)
 """Numbers whose name says that they are no score."""
 
 
@@ -198,7 +201,7 @@ def _join_numbers(
     numbered = sorted(t.number for t, _ in members.values() if t.number is not None)
     if numbered and numbered[0] == 2 and not any(t.day is not None for t, _ in members.values()):
         unit = next(t.unit for t, _ in members.values() if t.number == 2)
-        time = read_time(f"{unit} 1")
+        time = read_time("1" if unit == "number" else f"{unit} 1")
     else:
         time = read_time("baseline")
     members[time.label.replace(" ", "")] = (time, bare)
@@ -388,11 +391,11 @@ def _fit(score: Score, study: str, scores: Scores) -> None:
     for column in totals:
         scores.notes += [f"{column.delivered}: {doubt}" for doubt in find_codes(column, valid)]
     for column in (*totals, *items):
-        for code in [c for c in column.missing if valid and c in column.by_value and column in totals]:
-            if valid[0] <= column.by_value[code] <= valid[1]:
+        for code in [c for c in column.missing if c in column.by_value and column in totals]:
+            if valid is not None and valid[0] <= column.by_value[code] <= valid[1]:
                 column.missing.pop(code)
                 scores.notes.append(
-                    f"{column.delivered}: the file declares {code} as missing, but it is a possible score: taken as a value"
+                    f"{column.delivered}: the file declares {code} as missing, but it can be a score: taken as a value"
                 )
     if score.instrument and not valid:
         scores.questions.append(
@@ -423,6 +426,9 @@ def _fit(score: Score, study: str, scores: Scores) -> None:
                 f"{_first(score)}: taken as {score.instrument} ({READINGS[score.instrument]});"
                 f" otherwise --instrument {score.stem}=ID"
             )
+    for moment in score.moments if score.instrument else ():
+        for column, of_item in zip(moment.items, _ranges(score.instrument, len(moment.items)) or (), strict=False):
+            find_codes(column, of_item)
     if score.instrument and items:
         _fit_items(score, items, scores)
     if not score.instrument:
@@ -485,7 +491,7 @@ def _declare(score: Score, study: str, totals: list[Profile], items: list[Profil
     }
     score.own = row
     scores.notes.append(
-        f"{_first(score)}: no known instrument; declared as {score.instrument}, {spread[0]:g} to {spread[1]:g} as in the"
-        f" data, {'a higher value is better' if better else 'a higher value is worse'};"
+        f"{_first(score)}: no known instrument; declared as {score.instrument}, {spread[0]:g} to {spread[1]:g} as in"
+        f" the data, {'a higher value is better' if better else 'a higher value is worse'};"
         f" otherwise --instrument {score.stem}=ID, or correct scales.csv"
     )

@@ -296,13 +296,16 @@ def definitions(warehouse: Warehouse, used: Sequence[str]) -> list[dict[str, str
 
 
 def _rule_text(row: dict[Any, Any]) -> str:
-    measured = "fall from baseline" if row["metric"] == "pct_reduction" else "total at exit"
+    weeks = str(row.get("at_weeks") or "").replace(";", " and ")
+    when = f" at week{'s' if 'and' in weeks else ''} {weeks}" if weeks else ""
+    measured = f"fall from baseline{when}" if row["metric"] == "pct_reduction" else f"total{when or ' at exit'}"
+    unless = f", unless {row['unless']}" if row.get("unless") else ""
     unit = " %" if row["metric"] == "pct_reduction" else ""
     low, high = (f"{row[k]:g}{unit}" if row[k] != "" else "" for k in ("threshold_low", "threshold_high"))
     signs = {">=": "≥", "<=": "≤"}
     if row["operator"] == "between":
-        return f"{measured} from {low} to under {high}"
-    return f"{measured} {signs.get(str(row['operator']), row['operator'])} {low}"
+        return f"{measured} from {low} to under {high}{unless}"
+    return f"{measured} {signs.get(str(row['operator']), row['operator'])} {low}{unless}"
 
 
 def coverage(warehouse: Warehouse, cells: Published, shown: Sequence[Study]) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ def new_study(
     visit: Annotated[str | None, typer.Option(help="The column with the visit's label.")] = None,
     day: Annotated[str | None, typer.Option(help="The column with days (or weeks, months) from the start.")] = None,
     time: Annotated[Pairs, typer.Option(help="LABEL=DAY: the day of a visit label or of a time in names.")] = None,
+    sex: Annotated[Pairs, typer.Option(help="CODE=female or CODE=male: what a code of sex means.")] = None,
     instrument: Annotated[Pairs, typer.Option(help="NAME=ID: the scale (reference.scales) that a name means.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the files of a study of this name.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")] = False,
@@ -61,7 +62,8 @@ def new_study(
             remedy="Choose another name, look with --dry-run, or replace its files with --force",
         )
     days = {label: _day(label, value) for label, value in _pairs(time, "--time LABEL=DAY")}
-    answers = Answers(identity, visit, day, days, dict(_pairs(instrument, "--instrument NAME=ID")))
+    sexes = dict(_pairs(sex, "--sex CODE=MEANING"))
+    answers = Answers(identity, visit, day, sexes, days, dict(_pairs(instrument, "--instrument NAME=ID")))
     draft = make_draft(name, files, answers, title)
     _check_columns(draft.tables, {"--id": identity, "--visit": visit, "--day": day})
     texts = draft_files(draft)
@@ -87,8 +89,8 @@ def _show(draft: Any, texts: dict[Path, str], summary: dict[str, int], dry_run: 
 
     for form in ["", *(t.form for t in draft.tables)]:
         mine = [n for n in draft.notes if n.form == form and not n.todo]
-        if mine and form:
-            console.say(form, "bold")
+        if mine:
+            console.say(form or "all files", "bold")
         for note in mine:
             console.say(f"  {note.text}")
     undecided = [n for n in draft.notes if n.todo]
