@@ -20,7 +20,7 @@ from harmonize.paths import Warehouse, public_data
 from harmonize.published import connect
 
 PAGE = "analysis.report.page"
-PUBLIC = {"dia": "dia_antidepressant", "riesby": "riesby"}
+PUBLIC = {"dia": "dia_antidepressant", "riesby": "riesby", "btheb": "btheb"}
 """Real public trials: the study and its folder in the public data."""
 TO_TRY = (
     "select study_id, step_id, definition_id, instrument_id, verdict, count(*) as patients from marts.outcomes "
