@@ -111,6 +111,8 @@ class Study:
     forms: tuple[Form, ...]
     ignore_files: tuple[str, ...]
     path: Path
+    public_folder: str | None = None
+    """Where its files lie in the folder of public data sets; None for a study that is not public."""
 
     def form(self, name: str) -> Form:
         """The form called `name`; KeyError lists the forms there are."""
@@ -179,6 +181,7 @@ def read_study(path: Path) -> Study:
         forms=tuple(forms),
         ignore_files=tuple(meta.get("ignore_files", ())),
         path=path,
+        public_folder=meta["study"].get("public_folder"),
     )
 
 

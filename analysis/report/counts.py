@@ -231,6 +231,11 @@ def _findings(warehouse: Warehouse, counts: Counts) -> None:
     for key in list(counts.values):
         if key[1] == "finding" and key[-1] == "n_found":
             counts.within(key, (*key[:-1], "n_checked"))
+    looked_at = "select distinct study_id, finding, entity from quality.dq_result order by all"
+    for study, finding, entity in warehouse.frame(looked_at).itertuples(index=False, name=None):
+        checked, rows = (study, "finding", finding, "n_checked"), (study, "rows", entity)
+        if checked in counts.values and counts.values[checked] == counts.values.get(rows):
+            counts.same([checked, rows])
     asked = "observed >= 0 and verdict <> 'not_applicable'"
     sql = f"select study_id, check_id, observed from quality.reconciliation where {asked}"
     for (study, check), n in _rows(warehouse, sql, 2):
@@ -248,10 +253,7 @@ def _across(counts: Counts) -> None:
             ((study, "rows", "subjects"), [(study, "persons", "persons_accepted")]),
             ((study, "rows", "steps"), entered),
             ((study, "values", "steps", "exit_reason"), exits),
-            ((study, "finding", "dq_steps_overlap", "n_checked"), [(study, "rows", "steps")]),
             ((study, "finding", "dq_total_disagrees", "n_checked"), [(study, "values", "scales", "total_agrees")]),
-            ((study, "finding", "dq_stard_zero_dose", "n_checked"), [(study, "rows", "treatments")]),
-            ((study, "finding", "dq_stard_keys_disagree", "n_checked"), [(study, "rows", "subjects")]),
         ]
         for whole, parts in pairs:
             if whole in values and parts and all(p in values for p in parts):

@@ -41,8 +41,6 @@ ISSUE_RULES = {
 FINDINGS = {
     "dq_total_disagrees": "Ratings whose recorded total is not the total of their items",
     "dq_steps_overlap": "Steps that begin more than 14 days before the step before them was left",
-    "dq_stard_zero_dose": "Treatment records with a dose of 0",
-    "dq_stard_keys_disagree": "Persons whose two keys in the archive do not agree",
 }
 
 
@@ -262,13 +260,16 @@ def definitions(warehouse: Warehouse, used: Sequence[str]) -> list[dict[str, str
 
 
 def _rule_text(row: dict[Any, Any]) -> str:
-    measured = "fall from baseline" if row["metric"] == "pct_reduction" else "total at exit"
+    weeks = str(row.get("at_weeks") or "").replace(";", " and ")
+    when = f" at week{'s' if 'and' in weeks else ''} {weeks}" if weeks else ""
+    measured = f"fall from baseline{when}" if row["metric"] == "pct_reduction" else f"total{when or ' at exit'}"
+    unless = f", unless {row['unless']}" if row.get("unless") else ""
     unit = " %" if row["metric"] == "pct_reduction" else ""
     low, high = (f"{row[k]:g}{unit}" if row[k] != "" else "" for k in ("threshold_low", "threshold_high"))
     signs = {">=": "≥", "<=": "≤"}
     if row["operator"] == "between":
-        return f"{measured} from {low} to under {high}"
-    return f"{measured} {signs.get(str(row['operator']), row['operator'])} {low}"
+        return f"{measured} from {low} to under {high}{unless}"
+    return f"{measured} {signs.get(str(row['operator']), row['operator'])} {low}{unless}"
 
 
 def coverage(warehouse: Warehouse, cells: Published, shown: Sequence[Study]) -> list[dict[str, Any]]:

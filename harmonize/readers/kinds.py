@@ -47,6 +47,21 @@ WORDS = {
 _MARKUP = (b"<!doctype", b"<html", b"<?xml")
 
 
+SHEET_ERRORS = (
+    "#NULL!",
+    "#DIV/0!",
+    "#VALUE!",
+    "#REF!",
+    "#NAME?",
+    "#NUM!",
+    "#N/A",
+    "#GETTING_DATA",
+    "#SPILL!",
+    "#CALC!",
+)
+"""What a cell of a workbook shows when its formula failed: no text of anybody."""
+
+
 def kind_of(name: str, layout: Mapping[str, Any]) -> str:
     """The kind that the format declares, else the one that the file's name tells."""
     if "kind" in layout:

@@ -239,6 +239,16 @@ class WorkbookReader:
         return LandingError(f"the workbook is cut off or damaged ({error})", file=self.file, remedy=SEND_AGAIN)
 
 
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """The sheets of an unpacked workbook that hold cells, in order. Raises LandingError for one that cannot be read."""
+    check_start(path, "xlsx", path.name)
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            return tuple(s.name for s in book.sheets_metadata if s.typ == SheetTypeEnum.WorkSheet)
+    except (CalamineError, OSError, ValueError) as error:
+        raise LandingError(f"the workbook is damaged ({error})", file=path.name, remedy=SEND_AGAIN) from None
+
+
 class _Error(str):
     """The text of an error cell, which is of another type than text."""
 

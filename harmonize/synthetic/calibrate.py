@@ -26,20 +26,23 @@ FIRST_OF_FAMILY = {"W0": "courses", "W1": "continuum", "W2": "courses_exit", "W3
 _STEP = 0.04
 _GAIN = 0.02
 """Part of the sum of squares that must have been won since the Jacobian was taken for it to be worth another."""
+_FAR = 1.2
 _RIDGE = 0.03
 """Pull of each knob (in its range) to where it stood, in tolerances: a knob that steers nothing stays."""
 
 
-def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: bool = True) -> dict[str, float]:
-    """The solved numbers of a study in a world, from where they stand now."""
+def calibrate(
+    study: str, name: str, n: int, seed: int, rounds: int = 12, start_from: str | None = None, say: bool = True
+) -> dict[str, float]:
+    """The solved numbers of a study in a world, from where they stand now or from those of another world."""
     module, there = synthetic(study), world(name)
-    now = solved(study, there)
+    now = solved(study, world(start_from) if start_from else there)
     knobs = {knob: (now.get(knob, start), low, high) for knob, (start, low, high) in module.knobs(there.name).items()}
     start, low, high = (np.array(column) for column in zip(*knobs.values(), strict=True))
     span = high - low
 
     settle = getattr(module, "settled", None)
-    held: dict[str, float] = {}
+    held: dict[str, float] = dict(now)
 
     def let_settle(x: Floats, times: int) -> None:
         for _ in range(times if settle is not None else 0):
@@ -70,26 +73,28 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
     x = np.clip(start, low, high)
     let_settle(x, 3)
     f = misses(x)
-    jacobian, before = slopes(x, f), f @ f
+    jacobian, before = slopes(x, f), _cost(f)
     damping, home = 1.0, x.copy()
     for turn in range(rounds):
         if say:
-            print(f"round {turn}: {np.mean(np.abs(f) <= 1):.3f} within, sum of squares {f @ f:.2f}", file=sys.stderr)
-        a = np.concatenate([jacobian * span, _RIDGE * np.eye(len(x)), (damping - 1) * np.eye(len(x))])
-        b = np.concatenate([-f, -_RIDGE * (x - home) / span, np.zeros(len(x))])
+            print(f"round {turn}: {np.mean(np.abs(f) <= 1):.3f} within, cost {_cost(f):.2f}", file=sys.stderr)
+        # A target that cannot be met must not pull on the others.
+        weight = np.sqrt(np.minimum(1.0, _FAR / np.maximum(np.abs(f), 1e-9)))
+        a = np.concatenate([jacobian * span * weight[:, None], _RIDGE * np.eye(len(x)), (damping - 1) * np.eye(len(x))])
+        b = np.concatenate([-f * weight, -_RIDGE * (x - home) / span, np.zeros(len(x))])
         least, most = np.maximum((low - x) / span, -0.3), np.minimum((high - x) / span, 0.3)
         step = lsq_linear(a, b, bounds=(least - 1e-12, most + 1e-12)).x * span
         g = misses(x + step)
         if step @ step > 0:
             jacobian += np.outer(g - f - jacobian @ step, step / span**2) / ((step / span) @ (step / span))
-        if g @ g < f @ f:
+        if _cost(g) < _cost(f):
             x, damping = x + step, max(1.0, damping / 2)
             let_settle(x, 1)
             f = misses(x)
         elif damping < 8:
             damping = damping * 2 + 1
-        elif f @ f < (1 - _GAIN) * before:
-            jacobian, before, damping = slopes(x, f), f @ f, 1.0
+        elif _cost(f) < (1 - _GAIN) * before:
+            jacobian, before, damping = slopes(x, f), _cost(f), 1.0
         else:
             break
     if say:
@@ -98,7 +103,13 @@ def calibrate(study: str, name: str, n: int, seed: int, rounds: int = 12, say: b
         for v in verdicts:
             if v.verdict in ("off", "not given"):
                 print(f"off: {v.target.target_id} published {v.target.value} synthetic {v.synthetic}", file=sys.stderr)
-    return {**dict(zip(knobs, (float(round(v, 5)) for v in x), strict=True)), **held}
+    return {**held, **dict(zip(knobs, (float(round(v, 5)) for v in x), strict=True))}
+
+
+def _cost(f: Floats) -> float:
+    """Sum of squared misses, linear beyond `_FAR` (Huber)."""
+    far = np.abs(f) > _FAR
+    return float(np.where(far, 2 * _FAR * np.abs(f) - _FAR**2, f**2).sum())
 
 
 def written(text: str, study: str, there: World, numbers: Mapping[str, float]) -> str:
@@ -128,9 +139,10 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=20_000, help="persons drawn")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--from", dest="start_from", metavar="WORLD", help="begin with the numbers of this world")
     parser.add_argument("--write", action="store_true", help="put the numbers into parameters.toml")
     given = parser.parse_args()
-    numbers = calibrate(given.study, given.world, given.n, given.seed, given.rounds)
+    numbers = calibrate(given.study, given.world, given.n, given.seed, given.rounds, given.start_from)
     if given.write:
         PATH.write_text(
             written(PATH.read_text(encoding="utf-8"), given.study, world(given.world), numbers), encoding="utf-8"

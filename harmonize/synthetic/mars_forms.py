@@ -89,9 +89,7 @@ def _patients(cohort: Cohort, names: pa.Array, first: NDArray[np.datetime64], dr
         diagnose_icd10=_diagnoses(cohort, at, nr, draws),
         episoden=_whole(np.minimum(who.n_episodes[at] + nr, 30)),
         ersterkrankung_alter=_or_not_said(_whole(years), known["onset"]),
-        episodendauer_wochen=_decimal(
-            np.where(nr == 0, np.round(weeks, 1), np.round(2 + 8 * draws.uniform("w", key), 1))
-        ),
+        episodendauer_wochen=_decimal(np.round(np.where(nr == 0, weeks, again), 1)),
         vortherapien_ohne_erfolg=_whole(np.where(nr == 0, who.n_failed_trials[at], 0)),
         migration=_or_not_said(
             _words(draws.chance("migration", who.number[at], design["migration"]), ("N", "J")), known["migration"]

@@ -342,11 +342,16 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
     kind = np.where(found == visit, NO_BENEFIT if level == L4 else INTOLERANCE, kind)
     kind = np.where((lost - 1 == visit) & (visit < np.minimum(found, when)), LOST, kind)
     kind = np.where(visit == 0, NO_RETURN, kind)
-    # Who has remitted by the last visit has finished rather than got lost, and is not moved on.
+    # Who has remitted by the last visit has finished rather than got lost, and nobody who is well is moved on.
     gone = np.flatnonzero((kind == LOST) | (kind == INTOLERANCE))
     last = visit[gone]
-    seen = administer("QIDS_C16", theta[gone, last], key[gone, last], draws, world=c.world)
-    kind[gone[totals("QIDS_C16", seen) <= p.finished]] = WELL
+    seen = totals("QIDS_C16", administer("QIDS_C16", theta[gone, last], key[gone, last], draws, world=c.world))
+    least = np.floor(p.finished + draws.uniform(f"finished {name}", number))
+    finished = np.zeros(len(here), dtype=bool)
+    finished[gone] = seen <= np.where(kind[gone] == LOST, least[gone], good[gone] - p.intolerant_margin)
+    kind[finished] = WELL
+    stays = np.zeros(len(c.entered), dtype=bool)
+    stays[here[~finished]] = True
 
     at = np.arange(len(here))
     c.exit[here, level] = kind
@@ -362,7 +367,11 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
         _enter(c, L3, moves & ~to_2a, day, severity)
     elif level != L4:
         _enter(c, {L1: L2, L2A: L3, L3: L4}[level], moves, day, severity)
-    well = (c.exit[:, level] == WELL) & draws.chance(f"follow-up {name}", c.persons.number, p.well_to_follow_up)
+    # Who is well without having remitted is seen on sooner than who has remitted.
+    remitted = np.zeros(len(c.entered), dtype=bool)
+    remitted[here] = rated[at, when - _FIRST_DECISION] <= 5
+    goes_on = np.where(remitted, *p.well_to_follow_up)
+    well = (c.exit[:, level] == WELL) & stays & draws.chance(f"follow-up {name}", c.persons.number, goes_on)
     _enter(c, FU, well, day, severity)
     drift = own["FU.drift"] + own["FU.spread"] * draws.normal("follow-up severity", c.persons.number)
     c.exit_severity[well, FU] = (severity + drift)[well]

@@ -19,7 +19,8 @@ create table quality.quarantine (study_id varchar, entity varchar, src_form varc
     slot_no bigint, rule varchar, subject_id varchar, row_key varchar);
 create table quality.cell_issues (study_id varchar, src_form varchar, src_row bigint, column_name varchar,
     raw_value varchar, rule varchar);
-create table quality.dq_result (study_id varchar, finding varchar, n_checked bigint, n_found bigint, verdict varchar);
+create table quality.dq_result (study_id varchar, finding varchar, entity varchar, n_checked bigint, n_found bigint,
+    verdict varchar);
 create table quality.reconciliation (study_id varchar, check_id varchar, description varchar, observed bigint,
     expected integer, verdict varchar, why_not varchar, source varchar, verified varchar);
 create table marts.attrition (study_id varchar, step_id varchar, step_no bigint, stage_no bigint, stage varchar,
@@ -66,7 +67,7 @@ insert into quality.entity_rows values ('alpha', 'visits', 97, 60, 20, 17, 7), (
 insert into quality.quarantine select 'alpha', 'visits', 'visits', i, 'calls', 0, 'day:in_range', 'SUBJECT77', 'KEY77'
     from range(17) as r(i);
 insert into quality.cell_issues select 'alpha', 'visits', i, 'SCORE', 'RAWTEXT77', 'unparseable' from range(2) as r(i);
-insert into quality.dq_result values ('alpha', 'dq_steps_overlap', 50, 0, 'clean');
+insert into quality.dq_result values ('alpha', 'dq_steps_overlap', 'steps', 50, 0, 'clean');
 insert into quality.reconciliation values ('alpha', 'persons', 'Patients', 50, 50, 'agrees', null, 'README', 'read'),
     ('alpha', 'other', 'Others', 0, 77, 'not_applicable', 'synthetic delivery', 'README', 'read');
 insert into marts.attrition values ('alpha', 'all', -1, 1, 'persons_found', 50),

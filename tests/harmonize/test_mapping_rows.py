@@ -37,6 +37,23 @@ Known = Callable[[str], str | None]
 FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ("dia", "hama"): lambda x: x("hamatotl") is not None,
     ("dia", "pgi"): lambda x: x("pgiimp") is not None,
+    ("predict", "arms"): lambda x: x("phase") == "1",
+    ("predict", "combination"): lambda x: x("trt2") is not None and (x("phase") == "2" or x("visit") == "12"),
+    ("predict", "leavers"): lambda x: x("exitrsn") is not None,
+    ("predict", "completers"): lambda x: (x("completer"), x("visit")) == ("1", "12"),
+    ("predict", "completers_2"): lambda x: (x("phase"), x("visit")) == ("2", "24"),
+    ("predict", "visits_opening"): lambda x: x("trt2") is not None and (x("phase"), x("visit")) == ("1", "12"),
+    ("predict", "hrsd17"): lambda x: any_filled(x, "hamdtot", [f"hamd{i}" for i in range(1, 18)]),
+    ("predict", "madrs"): lambda x: x("madrs") is not None,
+    ("predict", "bdi"): lambda x: x("bdi") is not None,
+    ("predict", "qids"): lambda x: x("qidssr") is not None,
+    ("predict", "cgi"): lambda x: x("cgi") is not None,
+    ("predict", "doses"): lambda x: x("dose_mg") is not None and x("trt") not in (None, "1"),
+    ("predict", "doses_added"): lambda x: (
+        x("dose_mg") is not None and x("trt") == "1" and (x("phase") == "2" or x("trt2") is not None)
+    ),
+    ("predict", "sessions"): lambda x: x("sessions") not in (None, "0"),
+    ("predict", "preference"): lambda x: x("visit") == "0",
     ("ispotd", "arms"): lambda x: x("diagnosis") == "1",
     ("ispotd", "completers"): lambda x: x("diagnosis") == "1" and x("completedw8") == "1",
     ("ispotd", "leavers"): lambda x: x("diagnosis") == "1" and x("completedw8") == "0",
@@ -73,10 +90,17 @@ DROPPED: dict[tuple[str, str], Callable[[Known], bool]] = {
 """Which rows of a form are no data, said once more by hand."""
 
 BASE: dict[tuple[str, str], Row] = {
-    ("ispotd", "completers"): {"completedw8": "1"},
-    ("ispotd", "leavers"): {"completedw8": "0"},
+    ("predict", "arms"): {"phase": "1"},
+    ("predict", "combination"): {"phase": "2"},
+    ("predict", "completers"): {"completer": "1", "visit": "12"},
+    ("predict", "completers_2"): {"phase": "2", "visit": "24"},
+    ("predict", "visits_opening"): {"trt2": "1", "phase": "1", "visit": "12"},
+    ("predict", "doses_added"): {"trt": "1", "phase": "2"},
+    ("predict", "preference"): {"visit": "0"},
     ("mars", "persons"): {"ersteinschluss": "01.03.2004"},
     ("mars", "past_trials"): {"art": "V"},
+    ("ispotd", "completers"): {"completedw8": "1"},
+    ("ispotd", "leavers"): {"completedw8": "0"},
     ("riesby", "visits_missed"): {"hamd": ""},
     ("stard", "visits_clinic_forms"): {"qvtot": ""},
     ("stard", "qids_clinic"): {"qvtot": ""},
@@ -98,16 +122,6 @@ class SnippetCase:
 
 
 SNIPPETS: dict[str, list[SnippetCase]] = {
-    "ispotd_antidepressant_free": [
-        SnippetCase({"treatedbefore": "0", "washout7d": ""}, "antidepressant_free"),
-        SnippetCase({"treatedbefore": "0", "washout7d": "0"}, "antidepressant_free"),
-        SnippetCase({"treatedbefore": "1", "washout7d": "1"}, "antidepressant_free"),
-        SnippetCase({"treatedbefore": "1", "washout7d": "0"}, None),
-        SnippetCase({"treatedbefore": "1", "washout7d": ""}, None),
-        SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
-        SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
-        SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
-    ],
     "mars_age": [
         SnippetCase({"gebjahr": "1960", "ersteinschluss": "01.03.2004"}, 44.0),
         SnippetCase({"gebjahr": " 1960 ", "ersteinschluss": "2003-12-31"}, 43.0),
@@ -120,6 +134,16 @@ SNIPPETS: dict[str, list[SnippetCase]] = {
         *(SnippetCase({"diagnose_icd10": code}, None) for code in ("F31.3", "F31.4", "F32.2", "F33.0", "F33.2")),
         SnippetCase({"diagnose_icd10": "k.A."}, None, "unknown"),
         SnippetCase({"diagnose_icd10": "F33.9"}, None, "invalid_code", issue=True),
+    ],
+    "ispotd_antidepressant_free": [
+        SnippetCase({"treatedbefore": "0", "washout7d": ""}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "0", "washout7d": "0"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "1"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "0"}, None),
+        SnippetCase({"treatedbefore": "1", "washout7d": ""}, None),
+        SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
+        SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
+        SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
     ],
     "stard_episode_days": [
         SnippetCase({"episode_date": "-730"}, 730.0),
@@ -196,13 +220,18 @@ def number(text: str, type_: str, valid: tuple[float, float] | None = None, deci
     return int(value) if type_ == "integer" else value
 
 
-def day(text: str) -> date | None:
-    """A day written as DD.MM.YYYY or as ISO text, with a time or without."""
-    german = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text)
+def day(text: str, form: Form) -> date | None:
+    """A day in one of the forms that the contract names: DD.MM.YYYY, ISO text with a time or without, or DATE9."""
+    declared = form.format["dates"]
+    german = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text) if "DD.MM.YYYY" in declared else None
+    sas = re.fullmatch(r"(\d{1,2})([A-Za-z]{3})(\d{4})", text) if "DDMONYYYY" in declared else None
     iso = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)([T ]\d\d:\d\d(:\d\d)?)?", text)
+    months = ["", *"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()]
     try:
         if german:
             return date(int(german[3]), int(german[2]), int(german[1]))
+        if sas:
+            return date(int(sas[3]), months.index(sas[2].upper()), int(sas[1]))
         return date(int(iso[1]), int(iso[2]), int(iso[3])) if iso else None
     except ValueError:
         return None
@@ -299,7 +328,7 @@ class Oracle:
         return Cell(half_up(value, int(self.args[3])) if len(self.args) > 3 else value)
 
     def days_between(self, columns: list[str], cells: list[Any]) -> Cell:
-        days = [day(text) if text is not None else None for text, _ in cells]
+        days = [day(text, self.form) if text is not None else None for text, _ in cells]
         told = zip(columns, cells, days, strict=True)
         bad = {c for c, (text, _), found in told if text is not None and found is None}
         start, end = days
@@ -357,7 +386,7 @@ def good(block: Block, column: str) -> str:
                 inline = [c for c, _, v in pairs if not c.startswith("?") and not v.startswith("!")]
                 return (inline or list(declared.codes))[-1]
             if target.verb == "days_between":
-                return "01.03.2004"
+                return {"DDMONYYYY": "05MAR2008", "DD.MM.YYYY": "01.03.2004"}[block.form.format["dates"][0]]
             if target.verb == "lookup":
                 return next(iter(sqlkit.seed_table("drug_synonyms")))["synonym"].title()
     if declared.codes:
@@ -375,6 +404,7 @@ def variations(block: Block, column: str) -> Iterator[str | None]:
     if any(t.verb == "lookup" for t in block.targets.values()):
         yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "Valproinsäure", "no such drug")
     if any(t.verb == "days_between" for t in block.targets.values()):
+        yield from ("04MAR2008", "29feb2008", " 1Apr2009 ", "29FEB2007", "31APR2008", "05MRZ2008", "05-MAR-2008")
         yield from ("29.02.2004", "30.02.2004", " 15.3.2004 ", "31.12.1999", "01.03.2014", "29.02.2003", "01.03.04")
         yield from ("2004-03-05", "2004-03-05T08:30:00", "2004-02-30", "03/05/2004")
     yield from (None, "", "  ")
@@ -437,7 +467,7 @@ def cases(study: str, name: str) -> list[Row]:
             rows += [snippet_row(base, snippet, case) for case in SNIPPETS.get(snippet, [])]
     rows += [{**base, c: v} for slot in block.slots for c in slot.columns if c not in read for v in ("", "-9")]
     conditions = filter_columns(study, name)
-    rows += [{**base, c: v} for c in conditions for v in ("", "1", "4", "FU", "Clinician")]
+    rows += [{**base, c: v} for c in conditions for v in ("", "1", "2", "4", "12", "FU", "Clinician")]
     rows += [{**base, **dict.fromkeys(conditions, ""), c: v} for c in conditions for v in ("", "1")]
     return rows
 
@@ -624,7 +654,7 @@ def test_items_stand_in_the_order_of_the_seed(study: str, name: str, target: str
     for column, (item_no, item) in zip(columns, seed, strict=True):
         if study == "stard" and item["stard_nda_element"]:
             assert column == item["stard_nda_element"], f"item {item_no}"
-        else:  # the seed names no element: the description of the column must speak of the item
+        else:  # the seed names no element of the study: the description of the column must speak of the item
             words = set(re.findall(r"[a-z]{4,}", item["item_name"]))
             described = BLOCKS[study, name].form.column(column).description.lower()
             assert any(w[:5] in described for w in words), f"item {item_no} {item['item_name']}: {described}"
