@@ -8,6 +8,7 @@ SENTINELS = {
     *(-1.0, -7.0, -8.0, -9.0, -77.0, -88.0, -98.0, -99.0, -777.0, -888.0, -998.0, -999.0, -9999.0, -99999.0),
     *(77.0, 88.0, 97.0, 98.0, 99.0, 777.0, 888.0, 997.0, 998.0, 999.0, 8888.0, 9999.0, 99999.0),
 }
+DECLARED = "declared as missing by the file"
 ITEM_CODES = {7.0, 8.0, 9.0}
 """Only where the range of an item is known."""
 
@@ -16,10 +17,15 @@ def find_codes(column: Profile, valid: tuple[float, float] | None = None) -> lis
     """Mark sentinels of a numeric column as missing where they cannot be values; give those that remain doubtful.
 
     With a known range a sentinel outside it is a code. Without one it is a code when it lies further from all other
-    numbers than these lie apart, or is the only negative number.
+    numbers than these lie apart, or is the only negative number; what was found so is taken back by a range it lies in.
     """
     if column.kind != "number":
         return []
+    if valid is not None:
+        inside = [v for v in column.missing if v in column.by_value and valid[0] <= column.by_value[v] <= valid[1]]
+        for text in inside:
+            if DECLARED not in column.missing[text][1]:
+                column.missing.pop(text)
     doubtful = []
     wanted = SENTINELS | (ITEM_CODES if valid else set())
     candidates = {v: x for v, x in column.by_value.items() if x in wanted and v not in column.missing}

@@ -248,7 +248,7 @@ def _time(table: Table, answers: Answers, roles: Roles, key: pd.Series) -> None:
     roles.label = label
     if numeric:
         unit, column = numeric[0]
-        find_codes(column)
+        find_codes(column, (-60 / DAYS_PER[unit], 3650 / DAYS_PER[unit]))
         roles.clock = _counted(unit, column)
         roles.label = label or next((c for _, c in numeric[1:]), None) or (column if column.whole else None)
     elif label is not None:

@@ -442,9 +442,11 @@ def cases(study: str, name: str) -> list[Row]:
     oracles = [Oracle(block, t) for t in block.targets.values()]
     numbers = range(1, len(block.slots) + 1) if block.slots else [0]
     read = list(dict.fromkeys(c for o in oracles for n in numbers for c in o.sources(n)))
-    base: Row = {"subjectkey" if study == "stard" else STUDIES[study].subject_key[0]: "7"}
+    key = "subjectkey" if study == "stard" else STUDIES[study].subject_key[0]
+    base: Row = {} if key == sources.ROW_KEY else {key: "7"}
     base |= {c: good(block, c) for c in read}
     base |= {c.name: "1" for c in block.form.columns if c.required and c.name not in base}
+    base |= {c: "1" for slot in block.slots for c in slot.columns if c not in base}
     if (study, block.form.name) == ("stard", "crs01"):
         base["crcid"] = "12"
     if name in ("visits_ivr", "qids_ivr"):
@@ -463,6 +465,7 @@ def cases(study: str, name: str) -> list[Row]:
         if oracle.target.verb == "sql":
             snippet = oracle.args[0]
             rows += [snippet_row(base, snippet, case) for case in SNIPPETS.get(snippet, [])]
+    rows += [{**base, c: v} for slot in block.slots for c in slot.columns if c not in read for v in ("", "-9")]
     conditions = filter_columns(study, name)
     rows += [{**base, c: v} for c in conditions for v in ("", "1", "2", "4", "12", "FU", "Clinician")]
     rows += [{**base, **dict.fromkeys(conditions, ""), c: v} for c in conditions for v in ("", "1")]
@@ -491,6 +494,13 @@ def outcome(study: str, name: str) -> dict[tuple[int, int], dict[str, Any]]:
     return by_key
 
 
+def rated(block: Block) -> list[str]:
+    """Columns of a filter as trd new-study writes it: one of them is not blank. Empty for any other filter."""
+    terms = [t.strip() for f in block.filters for t in f.keep.split(" or ")]
+    found = [re.fullmatch(r"coalesce\((\w+)__missing, ''\) <> 'blank'", t) for t in terms]
+    return [hit[1] for hit in found if hit] if all(found) else []
+
+
 def kept(study: str, name: str, row: Row) -> list[int]:
     """The slots for which a raw row gives a candidate (0 where the block has none)."""
     block = BLOCKS[study, name]
@@ -501,6 +511,8 @@ def kept(study: str, name: str, row: Row) -> list[int]:
     if DROPPED.get((study, block.form.name), lambda _: False)(known):
         return []
     if not FILTERS.get((study, name), lambda _: True)(known):
+        return []
+    if (columns := rated(block)) and all(staged(block.form, row, c)[1] == "blank" for c in columns):
         return []
     if not block.slots:
         return [0]
@@ -579,7 +591,9 @@ def test_a_mapping_row(study: str, name: str, target: str) -> None:
 def test_a_block_keeps_the_rows_it_should(study: str, name: str) -> None:
     """Filters, drop rules and empty slots, and where each candidate says it comes from."""
     block = BLOCKS[study, name]
-    assert bool(block.filters) == ((study, name) in FILTERS), "write the block's filters once more in FILTERS"
+    assert bool(block.filters) == ((study, name) in FILTERS or bool(rated(block))), (
+        "write the block's filters once more in FILTERS"
+    )
     assert bool(block.form.drop_rules) == ((study, block.form.name) in DROPPED), "write the drop rules in DROPPED"
     rows = cases(study, name)
     wanted = {(i, slot_no) for i, row in enumerate(rows, 1) for slot_no in kept(study, name, row)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harmonize.paths import STAGING
-from harmonize.sources import ContractError, Form, read_study, studies, study
+from harmonize.sources import ROW_KEY, ContractError, Form, read_study, studies, study
 from schemas.parents import REASONS
 from tests.harmonize.sqlkit import write_sources
 
@@ -111,7 +111,8 @@ def test_all_sources_files_load_and_are_described() -> None:
         assert one.description
         for form in one.forms:
             assert form.files
-            assert set(one.subject_key) & set(form.column_names), f"{form.name} has no column that names a person"
+            named = {*form.column_names, ROW_KEY}
+            assert set(one.subject_key) & named, f"{form.name} has no column that names a person"
             for column in form.columns:
                 assert column.description, f"{one.name}.{form.name}.{column.name}"
                 assert set(column.missing.values()) <= set(REASONS)
