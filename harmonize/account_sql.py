@@ -64,14 +64,14 @@ def _row_head(study: str, form: str, block: str, entity: str) -> str:
 def _issue_holder(block: Block) -> str:
     """The model that says which rows of a block have an unusable cell.
 
-    The checked table keeps each row with its issues; subjects are merged there, and so are visits, but a visit whose
-    day or step cannot be read is always refused and stands alone.
+    Rows with issues are held back. Subjects, steps and visits have no such table: `chk_steps` keeps each row; subjects
+    are merged there, and so are visits, but a visit whose day or step cannot be read is refused and stands alone.
     """
     name = block.entity.name
     alone = {"day", "step_id", "contact", "status"}
     if name == "subjects" or (name == "visits" and any(target not in alone for _, target, _, _ in issue_bits(block))):
         return block.model
-    return f"chk_{name}"
+    return f"chk_{name}" if name in ("steps", "visits") else f"held_{name}"
 
 
 def cell_issues_sql(blocks: list[Block]) -> str:

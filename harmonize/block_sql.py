@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harmonize.mapping import Block
-from harmonize.sources import Form, Study
+from harmonize.sources import ROW_KEY, Form, Study
 from harmonize.verbs import Expression, compile_target
 from schemas import Entity
 from schemas.sql import SQL_TYPES, literal, mask
@@ -22,7 +22,9 @@ COMPANIONS = {
 
 def staging_sql(study: Study, form: Form) -> str:
     """A form's staging model: same rows, cleaned columns, missing reasons, drop rules marked."""
-    keys = [k for k in study.subject_key if k in form.column_names]
+    keys = [repr(k) for k in study.subject_key if k in form.column_names]
+    if not keys and ROW_KEY in study.subject_key:
+        keys = [f"'cast({ROW_KEY} as ' ~ type_text() ~ ')'"]
     columns = []
     for column in form.columns:
         name = column.name
@@ -43,7 +45,7 @@ def staging_sql(study: Study, form: Form) -> str:
         ]
         columns.append(f"case {' '.join(arms)} end as {name}__missing,")
         columns.append(f"{name} as {name}__raw,")
-    key = ", ".join(f"'{k}'" for k in keys)
+    key = ", ".join(keys)
     drops = " ".join(f"when {r.when} then '{r.rule}'" for r in form.drop_rules)
     drop = f"case {drops} end" if drops else "cast(null as {{ type_text() }})"
     return f"""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harmonize.account_sql import cell_issues_sql, form_rows_sql
 from harmonize.block_sql import block_sql, staging_sql, union_sql
+from harmonize.findings import findings_sql
 from harmonize.mapping import Block, MappingError, has_mapping, read_mapping
 from harmonize.paths import DBT_PROJECT, INTERMEDIATE, REPO, STAGING
 from harmonize.scoring import scoring_macro
@@ -45,14 +46,15 @@ def compile_all() -> list[Generated]:
     known = studies()
     blocks = {s.name: read_mapping(s) for s in known if has_mapping(s.name)}
     _check_announced(blocks)
-    every_block = [b for bs in blocks.values() for b in bs]
+    decided = {name: tuple(b for b in found if not b.undecided) for name, found in blocks.items()}
+    every_block = [b for found in decided.values() for b in found]
     files: list[Generated] = []
     for study in known:
         made_from = str(study.path.relative_to(REPO))
         for form in study.forms:
             path = STAGING / study.name / f"stg_{study.name}__{form.name}.sql"
             files.append(Generated(path, made_from, staging_sql(study, form)))
-    for name, found in blocks.items():
+    for name, found in decided.items():
         folder, made_from = INTERMEDIATE / name, f"harmonize/mappings/{name}_blocks.csv and {name}.csv"
         files += [Generated(folder / f"{b.model}.sql", made_from, block_sql(b)) for b in found]
     made_from = "harmonize/mappings"
@@ -62,6 +64,7 @@ def compile_all() -> list[Generated]:
     files.append(Generated(INTERMEDIATE / "int_form_rows.sql", made_from, form_rows_sql(known, every_block)))
     files.append(Generated(INTERMEDIATE / "int_cell_issues.sql", made_from, cell_issues_sql(every_block)))
     files.append(Generated(INTERMEDIATE / "int_reconciliation.sql", "models/staging", reconciliation_sql(known)))
+    files.append(Generated(INTERMEDIATE / "int_findings.sql", "models/staging", findings_sql(known)))
     files.append(Generated(DBT_PROJECT / "macros" / "generated" / "gate_masks.sql", "schemas", gate_macros()))
     files.append(
         Generated(DBT_PROJECT / "macros" / "generated" / "item_totals.sql", "harmonize/mappings", scoring_macro())

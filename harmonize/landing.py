@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harmonize.delivery import match_files
 from harmonize.ledger import (
     METADATA_KEY,
     Landing,
@@ -41,7 +41,6 @@ from harmonize.paths import Warehouse
 from harmonize.readers import LandingError
 from harmonize.readers.facts import FACTS_KEY, FileFacts, facts_of
 from harmonize.readers.header import PROVENANCE, Layout, column_layout, header_rows
-from harmonize.readers.kinds import kind_of
 from harmonize.readers.labels import disagreements
 from harmonize.readers.opening import open_reader
 from harmonize.sources import Form, Study
@@ -142,7 +141,7 @@ def land(
     with _only_landing(warehouse) as work:
         with _commit_lock(warehouse):
             held = reconcile(study.name, warehouse)
-        files, ignored = _match(study, path)
+        files, ignored = match_files(study, path)
         _refuse_mixture(study, held, synthetic, replace)
         staged: list[_Staged] = []
         reports: list[FormReport] = []
@@ -198,67 +197,6 @@ def ensure_raw(studies: Iterable[Study], warehouse: Warehouse) -> None:
             file=f"{form.study}/{form.name}.parquet",
             remedy="Land the form again: trd land " + " / ".join(dict.fromkeys(form.study for form, _ in stale)),
         )
-
-
-def _match(study: Study, path: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
-    """The file of each delivered form, and the files that are none with the reason."""
-    if not path.exists():
-        raise LandingError("there is no such file or folder", file=str(path), remedy="Correct the path")
-    files: dict[str, Path] = {}
-    ignored: list[tuple[str, str]] = []
-    for entry in sorted(path.iterdir()) if path.is_dir() else [path]:
-        forms = [form for form in study.forms if _matches(entry.name, form.files)]
-        if entry.is_dir():
-            ignored.append((entry.name, "a folder: land it by its own path"))
-        elif entry.name.startswith("."):
-            ignored.append((entry.name, "a hidden file"))
-        elif _matches(entry.name, study.ignore_files):
-            ignored.append((entry.name, f"declared as to be ignored in {study.path.name}"))
-        elif not forms:
-            ignored.append((entry.name, _no_form(study, entry.name)))
-        elif len(forms) > 1 and not _sheets_of_one(forms, entry.name):
-            raise LandingError(
-                f"the name fits several forms: {', '.join(form.name for form in forms)}",
-                file=entry.name,
-                remedy="Make the file patterns in the sources YAML exclusive; two forms may share a workbook if each "
-                "declares another `sheet`",
-            )
-        elif twice := [form.name for form in forms if form.name in files]:
-            raise LandingError(
-                f"form {twice[0]} is delivered twice: {files[twice[0]].name} and {entry.name}",
-                file=entry.name,
-                remedy="Keep the one to be landed and move the other out of the folder",
-            )
-        else:
-            files |= dict.fromkeys((form.name for form in forms), entry)
-    if not files:
-        looked_for = ", ".join(pattern for form in study.forms for pattern in form.files)
-        seen = "; ".join(f"{name} ({why})" for name, why in ignored[:10]) or "nothing"
-        raise LandingError(
-            f"no file of {study.name} was found. Looked for {looked_for}, each also with .gz. Found {seen}",
-            file=str(path),
-            remedy="Name the folder that holds the files, or rename the files",
-        )
-    return files, ignored
-
-
-def _sheets_of_one(forms: Sequence[Form], name: str) -> bool:
-    """Whether the forms are different sheets of a workbook."""
-    sheets = {str(form.format.get("sheet", "")) for form in forms if kind_of(name, form.format) == "xlsx"}
-    return "" not in sheets and len(sheets) == len(forms)
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    lower = name.lower()
-    return any(fnmatchcase(lower, pattern) for given in patterns for pattern in (given.lower(), f"{given.lower()}.gz"))
-
-
-def _no_form(study: Study, name: str) -> str:
-    stem = name.lower().partition(".")[0]
-    for form in study.forms:
-        if stem in (form.name.lower(), *(pattern.lower().partition(".")[0] for pattern in form.files)):
-            return f"looks like form {form.name}, but that is read from {', '.join(form.files)}"
-    return f"no form of {study.name} has this name"
 
 
 def _refuse_mixture(study: Study, held: dict[str, Landing], synthetic: bool, replace: bool) -> None:
@@ -339,7 +277,7 @@ def _convert(
         missing_columns=layout.missing,
         extra_columns=layout.extra,
         notes=layout.notes,
-        warnings=_warnings(form, facts),
+        warnings=(*(() if landing.rows else ("the file holds no rows",)), *_warnings(form, facts)),
     )
     return landing, report
 
@@ -350,7 +288,9 @@ def src_file(file: str, sheet: str | None) -> str:
 
 
 def _warnings(form: Form, facts: FileFacts | None) -> tuple[str, ...]:
-    return () if facts is None else (*facts.remarks, *disagreements(form, facts))
+    if facts is None or facts.kind == "delimited":
+        return ()
+    return (*facts.remarks, *disagreements(form, facts))
 
 
 def _report_bytes(on_progress: Progress, form: str, total: int, done: int) -> None:

@@ -30,7 +30,8 @@ VERBS = (
     "sql",
     "none",
 )
-STATUSES = ("complete", "partial", "impossible", "not_collected")
+STATUSES = ("complete", "partial", "impossible", "not_collected", "todo")
+"""`todo`: not decided yet; the comment holds the question. A block whose key is not decided is not compiled."""
 DUPLICATES = ("merge", "boundary", "identical")
 MERGED_ENTITIES = ("subjects", "steps", "visits")
 """Tables whose grain is coarser than the rows of a form: rows with one key are merged."""
@@ -93,6 +94,16 @@ class Block:
     line: int
 
     @property
+    def undecided(self) -> tuple[Target, ...]:
+        """Rows with status `todo` without which no row of the table can stand: the block waits for them."""
+        columns = self.entity.columns
+        return tuple(
+            t
+            for t in self.targets.values()
+            if t.status == "todo" and t.name in columns and not columns[t.name].nullable
+        )
+
+    @property
     def model(self) -> str:
         """Name of the dbt model the block compiles to."""
         return f"int_{self.study}__{self.name}"
@@ -115,7 +126,7 @@ def read_mapping(study: Study, folder: Path = MAPPINGS) -> tuple[Block, ...]:
             raise MappingError(
                 rows_file.name, line, f"unknown status {row['status']!r}", f"Use one of {', '.join(STATUSES)}"
             )
-        if row["verb"] == "none" and row["status"] not in ("impossible", "not_collected"):
+        if row["verb"] == "none" and row["status"] not in ("impossible", "not_collected", "todo"):
             raise MappingError(
                 rows_file.name, line, f"verb none with status {row['status']}", "Use impossible or not_collected"
             )

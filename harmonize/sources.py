@@ -18,6 +18,8 @@ from harmonize.dates import DATE_FORMATS
 from harmonize.paths import STAGING
 from schemas.parents import REASONS
 
+ROW_KEY = "src_row"
+"""As subject_key: the files name no person and every row is one, known by its row number in the file."""
 FORMAT_KEYS = {
     "kind": "delimited, xlsx, sav, sas7bdat, xpt, dta or parquet; without it the file's name decides",
     "encoding": "of delimited text; for sav, sas7bdat, xpt and dta only where the file itself is wrong about it",
@@ -109,6 +111,8 @@ class Study:
     forms: tuple[Form, ...]
     ignore_files: tuple[str, ...]
     path: Path
+    public_folder: str | None = None
+    """Where its files lie in the folder of public data sets; None for a study that is not public."""
 
     def form(self, name: str) -> Form:
         """The form called `name`; KeyError lists the forms there are."""
@@ -177,6 +181,7 @@ def read_study(path: Path) -> Study:
         forms=tuple(forms),
         ignore_files=tuple(meta.get("ignore_files", ())),
         path=path,
+        public_folder=meta["study"].get("public_folder"),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from harmonize.dates import DATE_FORMATS
 from harmonize.mapping import Block, MappingError, Slot, Target
 from harmonize.paths import MAPPINGS
+from harmonize.readers.kinds import SHEET_ERRORS, kind_of
 from harmonize.reference import instrument_range, item_ranges, seed_columns, seed_rows
 from harmonize.sources import Column
 from schemas import checks
@@ -56,6 +57,11 @@ class _Context:
 
     def error(self, problem: str, remedy: str) -> MappingError:
         return MappingError(f"{self.block.study}.csv", self.target.line, problem, remedy)
+
+    @property
+    def from_sheet(self) -> bool:
+        """Whether the form is a sheet, whose cells may hold errors."""
+        return kind_of(self.block.form.files[0], self.block.form.format) == "xlsx"
 
     def need(self, low: int, high: int | None = None) -> None:
         if not low <= len(self.parts) <= (high or low):
@@ -235,9 +241,13 @@ def _copy(context: _Context) -> Expression:
     context.check_missing_codes(source, context.valid_range())
     t, v, m = context.name("t"), context.name("v"), context.name("m")
     parsed = {t: context.text(source), m: context.why(source)}
-    if context.type == "text":
+    if context.type == "text" and not context.from_sheet:
         return Expression(t, parsed, missing=m)
-    parsed[v] = context.number(source)
+    if context.type == "text":
+        errors = ", ".join(literal(e) for e in SHEET_ERRORS)
+        parsed[v] = f"case when {parsed[t]} not in ({errors}) then {parsed[t]} end"
+    else:
+        parsed[v] = context.number(source)
     return Expression(v, parsed, missing=m, issues=[(context.columns(source), f"{t} is not null and {v} is null")])
 
 
@@ -245,7 +255,9 @@ def _const(context: _Context) -> Expression:
     context.need(1)
     (value,) = context.parts
     if "{" in value:
-        value = _case([literal(context.fill(value, s)) for s in context.need_slots(value)])
+        value = _case([context.typed(context.fill(value, s)) for s in context.need_slots(value)])
+        if context.type != "text":
+            value = f"cast({value} as {SQL_TYPES[context.type]})"
         return Expression(f"v_{context.target.name}", {f"v_{context.target.name}": value})
     if context.type == "text":
         return Expression(f"cast({literal(value)} as {{{{ type_text() }}}})")
@@ -286,7 +298,8 @@ def _recode(context: _Context) -> Expression:
             f"when {literal(c)} then {'null' if v.startswith('!') else context.typed(v)}"
             for c, v in _codes(context, column, inline).items()
         )
-        return f"case {column} {arms} end"
+        value = f"case {column} {arms} end"
+        return f"cast({value} as {SQL_TYPES[context.type]})" if context.type == "double" else value
 
     def reason_of(column: str) -> str:
         arms = " ".join(

@@ -6,7 +6,7 @@ from schemas.parents import PARENT_RULES, REASONS
 
 GENOTYPES = Entity(
     name="genotypes",
-    description="One row per person, variant and assay. No study fills it yet: the contract of the import to come.",
+    description="One row per person, variant and assay. A person who was not typed has no row.",
     grain=("subject_id", "variant_id", "assay"),
     columns={
         "subject_id": column("text", "Pseudonym of the person.", nullable=False),

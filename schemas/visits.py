@@ -28,7 +28,8 @@ VISITS = Entity(
         "contact": column("text", "How the person was met.", checks.isin("contact", CONTACTS), nullable=False),
         "status": column(
             "text",
-            "attended; missed (planned, no record); not_scheduled; after_exit (planned after a recorded exit).",
+            "attended; missed (planned, no record); not_scheduled (a planned week, not by this contact); after_exit "
+            "(planned after a recorded exit).",
             checks.isin("status", ("attended", "missed", "not_scheduled", "after_exit")),
             nullable=False,
         ),

@@ -41,8 +41,6 @@ ISSUE_RULES = {
 FINDINGS = {
     "dq_total_disagrees": "Ratings whose recorded total is not the total of their items",
     "dq_steps_overlap": "Steps that begin more than 14 days before the step before them was left",
-    "dq_stard_zero_dose": "Treatment records with a dose of 0",
-    "dq_stard_keys_disagree": "Persons whose two keys in the archive do not agree",
 }
 
 
@@ -241,6 +239,42 @@ def _verdict(cells: Published, scale: Key, definition: str, outcome: str) -> Ver
     )
 
 
+SIDE_BY_SIDE = (
+    ("", (("persons", ("persons",)),)),
+    (
+        "first treatment",
+        tuple((c, ("class", c)) for c in ("SSRI", "SNRI", "CBT", "other", "combination", "not known")),
+    ),
+    ("adequate", tuple((a, ("adequate", a)) for a in ("yes", "no", "unknown"))),
+    (
+        "for trajectories",
+        (
+            ("a score within the weeks that count", ("is_in_trajectories",)),
+            ("on treatment and scored from week 4 on", ("is_evaluable",)),
+            ("left early, before week 4", ("left_early",)),
+            ("left before for intolerance", ("intolerant",)),
+        ),
+    ),
+)
+
+
+def side_by_side(cells: Published, shown: Sequence[Study]) -> list[dict[str, Any]]:
+    """First treatment episodes, one column per study: count and share of the study's persons."""
+    ids = [s.study_id for s in shown if (s.study_id, "first", "persons") in cells.cells]
+    rows = []
+    for group, lines in SIDE_BY_SIDE:
+        for label, key in lines:
+            found = [(cells.cells.get((s, "first", *key)), _share_of_persons(cells, s, key)) for s in ids]
+            if any(cell is not None for cell, _ in found):
+                rows.append({"group": group, "label": label, "cells": found})
+    return rows
+
+
+def _share_of_persons(cells: Published, study: str, key: tuple[str, ...]) -> float | None:
+    part, persons = (study, "first", *key), (study, "first", "persons")
+    return cells.percent(part, persons) if part in cells.cells and part != persons else None
+
+
 def definitions(warehouse: Warehouse, used: Sequence[str]) -> list[dict[str, str]]:
     """The text of each definition that the page uses, with where it comes from and whether that was read."""
     frame = warehouse.frame("select * from reference.outcome_definitions order by outcome_id")
@@ -262,13 +296,16 @@ def definitions(warehouse: Warehouse, used: Sequence[str]) -> list[dict[str, str
 
 
 def _rule_text(row: dict[Any, Any]) -> str:
-    measured = "fall from baseline" if row["metric"] == "pct_reduction" else "total at exit"
+    weeks = str(row.get("at_weeks") or "").replace(";", " and ")
+    when = f" at week{'s' if 'and' in weeks else ''} {weeks}" if weeks else ""
+    measured = f"fall from baseline{when}" if row["metric"] == "pct_reduction" else f"total{when or ' at exit'}"
+    unless = f", unless {row['unless']}" if row.get("unless") else ""
     unit = " %" if row["metric"] == "pct_reduction" else ""
     low, high = (f"{row[k]:g}{unit}" if row[k] != "" else "" for k in ("threshold_low", "threshold_high"))
     signs = {">=": "≥", "<=": "≤"}
     if row["operator"] == "between":
-        return f"{measured} from {low} to under {high}"
-    return f"{measured} {signs.get(str(row['operator']), row['operator'])} {low}"
+        return f"{measured} from {low} to under {high}{unless}"
+    return f"{measured} {signs.get(str(row['operator']), row['operator'])} {low}{unless}"
 
 
 def coverage(warehouse: Warehouse, cells: Published, shown: Sequence[Study]) -> list[dict[str, Any]]:
@@ -291,7 +328,19 @@ def coverage(warehouse: Warehouse, cells: Published, shown: Sequence[Study]) -> 
     for entity in (t for t in tables if t in found):
         rows = sorted(found[entity].items(), key=lambda item, e=entity: place[e, item[0]])  # type: ignore[misc]
         counts = [cells.get((s, "rows", entity)) for s in ids]
-        result.append({"entity": entity, "counts": counts, "rows": [(c, [by.get(s) for s in ids]) for c, by in rows]})
+        result.append(
+            {
+                "entity": entity,
+                "counts": counts,
+                "rows": [(c, [by.get(s) for s in ids]) for c, by in rows],
+                "reasons": [
+                    (c, s.title, by[s.study_id]["status"].replace("_", " "), by[s.study_id]["comment"])
+                    for c, by in rows
+                    for s in shown
+                    if by.get(s.study_id, {}).get("comment") and by[s.study_id]["status"] != "complete"
+                ],
+            }
+        )
     return result
 
 

@@ -13,19 +13,32 @@
     end
 {%- endmacro %}
 
-{# Rows that share a key after the gate: a narrow pass over fingerprints finds the suspects, those are compared in
-   full. `identical` and `boundary` rows are merged into the first (`keep`); anything else is a conflict and all
-   members are refused. `boundary`: equal rows of two neighbouring steps, allowed where the mapping says so. #}
-{% macro duplicates(checked, key, content, by_step=false) -%}
+{# Candidates that cannot go on unseen: they break a rule, hold an unusable cell, or their key is one that several
+   candidates have. Found in a narrow pass over fingerprints; few as they are, only these are stored in full. #}
+{% macro held_back(checked, candidates, key) -%}
 with
 
-suspects as (
+shared_keys as (
     select {{ fingerprint(key) }} as print
-    from {{ checked }}
-    where failed_rules = 0
+    from {{ candidates }}
     group by 1
     having count(*) > 1
-),
+)
+
+select *
+from {{ checked }}
+where
+    failed_rules <> 0
+    or issue_mask <> 0
+    or {{ fingerprint(key) }} in (select print from shared_keys)
+{%- endmacro %}
+
+{# What is to happen with each row that was held back. One that broke a rule is `refused`. The others are compared in
+   full with those that have their key: `identical` and `boundary` rows are merged into the first (`keep`); anything
+   else is a `conflict` and all members are refused. `boundary`: equal rows of two neighbouring steps, allowed where
+   the mapping says so. #}
+{% macro verdicts(held, key, content, by_step=false) -%}
+with
 
 members as (
     select
@@ -33,8 +46,8 @@ members as (
         {{ 'step_id, coalesce(step_no, 0) as step_no,' if by_step else "'' as step_id, 0 as step_no," }}
         {{ key | join(', ') }},
         {{ row_of(content) }} as content
-    from {{ checked }}
-    where failed_rules = 0 and {{ fingerprint(key) }} in (select print from suspects)
+    from {{ held }}
+    where failed_rules = 0
 ),
 
 compared as (
@@ -67,9 +80,15 @@ select
     end as verdict
 from compared
 where n_src > 1
+
+union all
+
+select study_id, src_form, src_row, block_no, slot_no, 1 as n_src, 'refused' as verdict
+from {{ held }}
+where failed_rules <> 0
 {%- endmacro %}
 
-{# Join of a checked table with the verdict on its duplicates, on the identity of the candidate row. #}
+{# Join of candidates with the verdicts on them, on the identity of the candidate row. #}
 {% macro same_row(a, b) -%}
     {{ a }}.src_row = {{ b }}.src_row and {{ a }}.block_no = {{ b }}.block_no
     and {{ a }}.slot_no = {{ b }}.slot_no and {{ a }}.study_id = {{ b }}.study_id

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -15,16 +16,15 @@ import typer
 from harmonize.cli import console
 from harmonize.cli.app import command, warehouse_of
 from harmonize.cli.build import refusals, run_build, show_build
-from harmonize.cli.land import known_study, land_synthetic, land_with_progress, show_landing, write_synthetic
+from harmonize.cli.land import land_synthetic, land_with_progress, show_landing, synthetic_study, write_synthetic
 from harmonize.paths import Warehouse, public_data
 from harmonize.published import connect
+from harmonize.sources import Study, studies
 
 PAGE = "analysis.report.page"
-PUBLIC = {"dia": "dia_antidepressant", "riesby": "riesby"}
-"""Real public trials: the study and its folder in the public data."""
 TO_TRY = (
-    "select study_id, step_id, definition_id, instrument_id, verdict, count(*) as patients from marts.outcomes "
-    "where outcome = 'remission' group by all order by all"
+    "select study_id, treatment_class, exit_kind, count(*) as patients, round(avg(weeks_on_treatment), 1) as weeks "
+    "from marts.first_line group by all order by all"
 )
 
 
@@ -61,67 +61,95 @@ def write_page(warehouse: Warehouse, out: Path) -> Path:
     return Path(page.write_report(warehouse.database, out))
 
 
+@dataclass
+class _Parts:
+    """The parts of a demo: says what is done and how long it took, and remembers it."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, what: str) -> Iterator[None]:
+        """One part, announced and timed."""
+        console.say(f"\n== {what}", "bold")
+        started = time.monotonic()
+        yield
+        self.seconds[what] = time.monotonic() - started
+        console.say(f"== {self.seconds[what]:.1f} s")
+
+
 @command(
     "demo",
     examples=["trd demo", "trd demo --n 200 --seed 7", "trd --warehouse /tmp/demo demo"],
-    fails="a step failed, or the warehouse holds real STAR*D data",
+    fails="a step failed, or the warehouse holds real data of its studies",
     panel="Results",
 )
 def demo(
     ctx: typer.Context,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many synthetic persons.")] = 4041,
+    n: Annotated[
+        int | None, typer.Option("--n", min=1, help="Persons of each synthetic study; without it as many as enrolled.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same files.")] = 1,
 ) -> None:
-    """Go the whole way: synthetic STAR*D and the real public trials are landed, built and reported.
+    """Go the whole way: synthetic studies and the real public trials are landed, built and reported.
 
     It can be run again: files that are the same are not landed twice.
     """
+    from harmonize.synthetic.studies import available
+
     house = warehouse_of(ctx)
-    _refuse_real(house)
-    started = time.monotonic()
-    with _step(f"write synthetic STAR*D files, {n} persons, seed {seed}"):
-        delivery = house.root / "demo" / "stard"
-        done = write_synthetic("stard", delivery, n, seed, faults=False)
-        console.say(f"{sum(done['rows'].values())} rows in {len(done['rows'])} files: {delivery}")
-    with _step("land STAR*D as SYNTHETIC"):
-        show_landing(land_synthetic(known_study("stard"), delivery, house, done))
-    _land_public(house)
-    with _step("dbt build"):
+    written = [found for found in studies() if found.name in available()]
+    _refuse_real(house, written)
+    parts = _Parts()
+    for found in written:
+        persons = n or synthetic_study(found.name).N
+        delivery = house.root / "demo" / found.name
+        with parts.part(f"write synthetic {found.title} files, {persons} persons, seed {seed}"):
+            done = write_synthetic(found.name, delivery, persons, seed)
+            console.say(f"{sum(done['rows'].values())} rows in {len(done['rows'])} files: {delivery}")
+        with parts.part(f"land {found.title} as SYNTHETIC"):
+            show_landing(land_synthetic(found, delivery, house, done))
+    for found in studies():
+        if found.public_folder:
+            with parts.part(f"land {found.title}, real public data"):
+                _land_public(found, found.public_folder, house)
+    with parts.part("dbt build"):
         _build(house)
-    with _step("report"):
+    with parts.part("report"):
         page = write_page(house, house.report / "index.html")
         console.say(str(page))
-    console.say(f"\nDone in {time.monotonic() - started:.1f} s.", "bold")
+    console.say("")
+    console.show_table("", ["part", "s"], [[what, f"{s:.1f}"] for what, s in parts.seconds.items()])
+    console.say(f"Done in {sum(parts.seconds.values()):.1f} s.", "bold")
     console.say(f"Report:  {page}")
     console.say(f'Try:     trd sql "{TO_TRY}"')
 
 
-def _refuse_real(warehouse: Warehouse) -> None:
+def _refuse_real(warehouse: Warehouse, written: list[Study]) -> None:
     from harmonize.landing import current_landings
 
-    real = [form for (study, form), of in current_landings(warehouse).items() if study == "stard" and not of.synthetic]
-    if real:
+    titles = {found.name: found.title for found in written}
+    real = [(study, form) for (study, form), of in current_landings(warehouse).items() if not of.synthetic]
+    found = sorted(f"{study}.{form}" for study, form in real if study in titles)
+    if found:
+        named = sorted({titles[study] for study, _ in real if study in titles})
         raise console.CommandError(
-            f"the warehouse holds real STAR*D data ({', '.join(sorted(real))}); the demo would overwrite them",
+            f"the warehouse holds real data of {', '.join(named)} ({', '.join(found)}); the demo would overwrite them",
             file=str(warehouse.root),
             remedy="Run it in another warehouse: trd --warehouse /tmp/demo demo",
         )
 
 
-def _land_public(warehouse: Warehouse) -> None:
-    """The real trials, where their files are; says where they were looked for when they are not."""
+def _land_public(study: Study, name: str, warehouse: Warehouse) -> None:
+    """A real trial, where its files are; says where they were looked for when they are not."""
     folder = public_data()
-    for study, name in PUBLIC.items():
-        with _step(f"land {study}, a real public trial"):
-            if folder is None:
-                named = os.environ.get("TRD_PUBLIC_DATA")
-                where = f"TRD_PUBLIC_DATA names {named}, which is no folder" if named else "no ../shared/data"
-                console.say(f"left out: the public data are not here ({where}); set TRD_PUBLIC_DATA to have them")
-            elif not (folder / name).is_dir():
-                console.say(f"left out: there is no {folder / name}")
-            else:
-                found = known_study(study)
-                show_landing(land_with_progress(found, folder / name, warehouse, synthetic=False, replace=False))
+    if folder is None:
+        named = os.environ.get("TRD_PUBLIC_DATA")
+        where = f"TRD_PUBLIC_DATA names {named}, which is no folder" if named else "no ../shared/data"
+        console.say(f"left out: the public data are not here ({where}); set TRD_PUBLIC_DATA to have them")
+    elif not (folder / name).is_dir():
+        console.say(f"left out: there is no {folder / name}")
+    else:
+        show_landing(land_with_progress(study, folder / name, warehouse, synthetic=False, replace=False))
 
 
 def _build(warehouse: Warehouse) -> None:
@@ -129,12 +157,3 @@ def _build(warehouse: Warehouse) -> None:
     show_build(result, refusals(warehouse) if result.published else None)
     if not result.ok:
         raise console.CommandError("dbt build failed; see above", remedy="trd build --full-log shows all that dbt says")
-
-
-@contextmanager
-def _step(what: str) -> Iterator[None]:
-    """Says what is done and how long it took."""
-    console.say(f"\n== {what}", "bold")
-    started = time.monotonic()
-    yield
-    console.say(f"== {time.monotonic() - started:.1f} s")

@@ -286,6 +286,9 @@ class DelimitedReader:
         on_bytes: Callable[[int], None] | None = None,
     ) -> None:
         self.file = path.name
+        self.names: tuple[str, ...] = ()
+        self.delimiter = ""
+        self._layout, self._known = layout, known
         self._rows = 0
         self._blank_row: int | None = None
         self._pending = b""
@@ -296,7 +299,7 @@ class DelimitedReader:
                 f"the encoding {layout['encoding']!r} is not known", file=self.file, remedy="Correct the sources YAML"
             ) from None
         try:
-            self._open(path, layout, known)
+            self._open(layout)
         except BaseException:
             self._source.delivered.close()
             raise
@@ -326,7 +329,12 @@ class DelimitedReader:
         """The number of the first row of data; the names stand in row 1."""
         return header_rows + 1
 
-    def _open(self, path: Path, layout: Mapping[str, Any], known: Collection[str]) -> None:
+    def _delimiter_of(self, header: str) -> str:
+        if declared := self._layout.get("delimiter"):
+            return DELIMITERS.get(declared, str(declared))
+        return sniff_delimiter(header, self._known, "," if ".csv" in self.file else "\t")
+
+    def _open(self, layout: Mapping[str, Any]) -> None:
         self._final = False
         while not (record := _first_record(self._pending)) and not self._final:
             self._final = not self._more()
@@ -338,9 +346,8 @@ class DelimitedReader:
             raise LandingError(
                 "the first row holds no column names", file=self.file, row=1, remedy="Remove blank lines at the top"
             )
-        default = "," if ".csv" in path.suffixes else "\t"
         declared = layout.get("delimiter")
-        self.delimiter = DELIMITERS.get(declared, declared) if declared else sniff_delimiter(header, known, default)
+        self.delimiter = self._delimiter_of(header)
         if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n':
             raise LandingError(
                 f"{declared!r} is not a delimiter", file=self.file, remedy="Declare one character in the sources YAML"
@@ -407,20 +414,32 @@ class DelimitedReader:
         piece = self._source.read()
         self._pending += piece
         if self._source.fault is not None and not piece:
-            raise self._error(self._row_at_hand(), self._source.fault)
+            raise self._error(self._row_at_hand(), self._source.fault, self._column_at_hand())
         return bool(piece)
 
     def _row_at_hand(self) -> int:
         """The row that the next byte belongs to."""
-        return self._rows + len(scan(self._pending, getattr(self, "delimiter", "\t"), None, False).ends) + 1
+        return self._rows + len(scan(self._pending, self.delimiter or "\t", None, False).ends) + 1
+
+    def _column_at_hand(self) -> str | None:
+        """The column that the next byte belongs to; None while the names are not known."""
+        header = _first_record(self._pending).decode().rstrip("\r\n")
+        delimiter = self.delimiter or self._delimiter_of(header)
+        names = self.names or (_split(header, delimiter) if header and not self._rows else ())
+        found = scan(self._pending, delimiter, None, False)
+        record = self._pending[int(found.ends[-1]) + 1 if len(found.ends) else 0 :]
+        field = len(_split(record.decode(), delimiter)) - 1
+        return names[field] if field < len(names) else None
 
     def _refuse(self, found: Scan) -> None:
         if found.fault is not None:
             record, fault = found.fault
             raise self._error(self._rows + record + 1, fault)
 
-    def _error(self, row: int, fault: Fault) -> LandingError:
-        return LandingError(fault.problem, file=self.file, row=row, value=fault.value, remedy=fault.remedy)
+    def _error(self, row: int, fault: Fault, column: str | None = None) -> LandingError:
+        return LandingError(
+            fault.problem, file=self.file, row=row, column=column, value=fault.value, remedy=fault.remedy
+        )
 
 
 def _first_record(text: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ ENDINGS = {
 }
 """Names that end otherwise are delimited text."""
 
+_COMPOUND = b"\xd0\xcf\x11\xe0"
 SIGNATURES: tuple[tuple[bytes, str, str | None], ...] = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "xlsx"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file, or a workbook with a password", None),
+    (_COMPOUND, "an old Excel or Word file, or a workbook with a password", None),
     (b"\x1f\x8b", "a gzip file without .gz at the end of its name", None),
     (b"%PDF", "a PDF", None),
     (b"PAR1", "a Parquet file", "parquet"),
@@ -43,6 +45,21 @@ WORDS = {
     "parquet": "a Parquet file",
 }
 _MARKUP = (b"<!doctype", b"<html", b"<?xml")
+
+
+SHEET_ERRORS = (
+    "#NULL!",
+    "#DIV/0!",
+    "#VALUE!",
+    "#REF!",
+    "#NAME?",
+    "#NUM!",
+    "#N/A",
+    "#GETTING_DATA",
+    "#SPILL!",
+    "#CALC!",
+)
+"""What a cell of a workbook shows when its formula failed: no text of anybody."""
 
 
 def kind_of(name: str, layout: Mapping[str, Any]) -> str:
@@ -73,12 +90,20 @@ def other_kind_remedy(what: str, kind: str | None) -> str:
     }.get(what, "Open it, take the password off where there is one, and save it in the declared format")
 
 
+def _is_encrypted(path: Path) -> bool:
+    """Whether a compound file has the part that Excel puts a protected workbook in."""
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find("EncryptedPackage".encode("utf-16-le")) >= 0
+
+
 def check_start(path: Path, kind: str, file: str) -> None:
     """Refuse a file of a typed kind that is empty or begins like a file of another kind."""
     with path.open("rb") as opened:
         start = opened.read(512)
     if not start:
         raise LandingError("the file is empty", file=file, remedy=SEND_AGAIN)
+    if kind == "xlsx" and start.startswith(_COMPOUND) and _is_encrypted(path):
+        raise LandingError("the workbook is protected by a password", file=file, remedy="Save it without one")
     found = found_kind(start)
     if found is None and kind == "dta" and start[0] in range(104, 116):
         return  # Stata before version 13 begins with its version and no name.

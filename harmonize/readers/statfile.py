@@ -6,7 +6,10 @@ declaration is a fact beside them. Only what has no code, the system-missing val
 
 from __future__ import annotations
 
+import codecs
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +34,14 @@ CELLS_AT_ONCE = 2_000_000
 _PARSERS = {"sav": "sav/zsav", "sas7bdat": "sas7bdat", "xpt": "xport", "dta": "dta"}
 _ORIGINS = {"sav": "1582-10-14", "sas7bdat": "1960-01-01", "xpt": "1960-01-01", "dta": "1960-01-01"}
 _DAY = 86_400.0
+_PROBE = """
+import sys
+from pyreadstat._readstat_parser import parser_entry_point
+try:
+    parser_entry_point(*sys.argv[1:3], encoding=sys.argv[3] or None, metadataonly=True, output_format="dict")
+except Exception:
+    pass
+"""
 _DATES = {
     "sav": {"date": "DATE ADATE EDATE JDATE SDATE", "datetime": "DATETIME YMDHMS", "time": "TIME DTIME"},
     "sas": {
@@ -44,6 +55,26 @@ _DATES = {
         "time": "TIME HHMM TOD TIMEAMPM E8601TM B8601TM IS8601TM",
     },
 }
+
+
+def survives(path: Path, parser: str, encoding: str | None) -> bool:
+    """Whether another process can read the head of the file: damaged bytes there can crash the library, not only fail.
+
+    Half a second; without it a crash would end the landing without a word about the file.
+    """
+    return subprocess.run([sys.executable, "-c", _PROBE, str(path), parser, encoding or ""]).returncode >= 0
+
+
+def _iconv_name(declared: Any, file: str) -> str | None:
+    """An encoding by the name that the library knows: Python's latin-1 is its ISO8859-1."""
+    if declared is None:
+        return None
+    try:
+        return codecs.lookup(str(declared)).name.upper()
+    except LookupError:
+        raise LandingError(
+            f"the encoding {declared!r} is not known", file=file, remedy="Correct the sources YAML"
+        ) from None
 
 
 def date_kind(kind: str, format_: str | None) -> str | None:
@@ -76,14 +107,20 @@ class StatReader:
         self._unpacked = unpack(path, work, on_bytes)
         self.sha256, self.size = self._unpacked.sha256, self._unpacked.size
         check_start(self._unpacked.path, kind, self.file)
-        self._encoding = form.format.get("encoding")
+        self._encoding = _iconv_name(form.format.get("encoding"), self.file)
         self._remarks: list[str] = []
         if kind == "xpt":
             self._check_transport()
+        if kind == "dta":
+            self._check_stata()
+        if not survives(self._unpacked.path, _PARSERS[kind], self._encoding):
+            raise self._refused(ValueError("the library crashes on it"))
         _, self._meta = self._read(metadataonly=True)
         self.names: tuple[str, ...] = tuple(self._meta.column_names)
         if not self.names:
             raise LandingError("the file has no columns", file=self.file, remedy=SEND_AGAIN)
+        if not all(self.names):
+            raise self._refused(ValueError("a column has no name"))
         self._decimals = [form.decimal_of(name) for name in self.names]
         self._dates = [date_kind(kind, self._meta.original_variable_types[name]) for name in self.names]
         self._floats = [self._meta.readstat_variable_types[name] == "float" for name in self.names]
@@ -192,6 +229,15 @@ class StatReader:
                 file=self.file,
                 remedy="Export each data set to a file of its own",
             )
+
+    def _check_stata(self) -> None:
+        """From version 13 on a Stata file says where it ends, and the library does not look."""
+        size = self._unpacked.path.stat().st_size
+        with self._unpacked.path.open("rb") as opened:
+            tagged = opened.read(11) == b"<stata_dta>"
+            opened.seek(max(0, size - 64))
+            if tagged and b"</stata_dta>" not in opened.read():
+                raise LandingError("the file is cut off before its end mark", file=self.file, remedy=SEND_AGAIN)
 
     def _texts(self, i: int, values: list[Any]) -> pa.Array:
         if self._strings[i]:

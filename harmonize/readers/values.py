@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _WHOLE = 2.0**53
-"""Below it every whole number has a double of its own, and is written without an exponent."""
+"""Up to it every whole number has a double of its own, and is written in digits; from there on as 1e+17."""
 
 
 def number_texts(values: np.ndarray, decimal: str = ".") -> pa.Array:
@@ -17,7 +17,7 @@ def number_texts(values: np.ndarray, decimal: str = ".") -> pa.Array:
     if values.dtype.kind in "iu":
         return pc.cast(pa.array(values), pa.string())
     missing = np.isnan(values)
-    whole = np.isfinite(values) & (values == np.trunc(values)) & (np.abs(values) < _WHOLE)
+    whole = np.isfinite(values) & (values == np.trunc(values)) & (np.abs(values) <= _WHOLE)
     integers = pc.cast(pa.array(np.where(whole, values, 0).astype(np.int64), mask=~whole), pa.string())
     if (whole | missing).all():
         return integers
@@ -31,7 +31,7 @@ def number_texts(values: np.ndarray, decimal: str = ".") -> pa.Array:
 def number_text(value: float, decimal: str = ".") -> str:
     """One number as text."""
     number = float(value)
-    if number == int(number) and abs(number) < _WHOLE if np.isfinite(number) else False:
+    if number == int(number) and abs(number) <= _WHOLE if np.isfinite(number) else False:
         return str(int(number))
     text: str = number_texts(np.array([number]))[0].as_py() or "NaN"
     return text.replace(".", decimal)

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from harmonize.readers import LandingError
 from harmonize.readers.delivered import SEND_AGAIN, unpack
@@ -60,10 +60,6 @@ class WorkbookReader:
         check_start(self._unpacked.path, "xlsx", self.file)
         try:
             self._workbook = CalamineWorkbook.from_path(self._unpacked.path)
-        except PasswordError:
-            raise LandingError(
-                "the workbook is protected by a password", file=self.file, remedy="Save it without one"
-            ) from None
         except (CalamineError, OSError, ValueError) as error:
             raise self._damaged(error) from None
         self.sheet: str = self._chosen(form)
@@ -241,6 +237,16 @@ class WorkbookReader:
 
     def _damaged(self, error: Exception) -> LandingError:
         return LandingError(f"the workbook is cut off or damaged ({error})", file=self.file, remedy=SEND_AGAIN)
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """The sheets of an unpacked workbook that hold cells, in order. Raises LandingError for one that cannot be read."""
+    check_start(path, "xlsx", path.name)
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            return tuple(s.name for s in book.sheets_metadata if s.typ == SheetTypeEnum.WorkSheet)
+    except (CalamineError, OSError, ValueError) as error:
+        raise LandingError(f"the workbook is damaged ({error})", file=path.name, remedy=SEND_AGAIN) from None
 
 
 class _Error(str):

@@ -125,7 +125,8 @@ def model(instrument_id: str) -> Model:
     if not administered(instrument_id):
         raise KeyError(f"{instrument_id} has no link in the parameters; there are {', '.join(p['link'])}")
     base = _EXTENDS.get(instrument_id)
-    rows = [*(item_rows(base) if base else ()), *item_rows(instrument_id)]
+    first = item_rows(base) if base else []
+    rows = [*first, *(r for r in item_rows(instrument_id) if int(r["item_no"]) > len(first))]
     rows = [r for r in rows if r["scored_in_total"] != "0"]
     top = np.array([int(r["score_max"]) - int(r["score_min"]) for r in rows])
     hardness = np.array(p["hardness"].get(instrument_id, [1.0] * len(rows)))

@@ -19,7 +19,8 @@ create table quality.quarantine (study_id varchar, entity varchar, src_form varc
     slot_no bigint, rule varchar, subject_id varchar, row_key varchar);
 create table quality.cell_issues (study_id varchar, src_form varchar, src_row bigint, column_name varchar,
     raw_value varchar, rule varchar);
-create table quality.dq_result (study_id varchar, finding varchar, n_checked bigint, n_found bigint, verdict varchar);
+create table quality.dq_result (study_id varchar, finding varchar, entity varchar, n_checked bigint, n_found bigint,
+    verdict varchar);
 create table quality.reconciliation (study_id varchar, check_id varchar, description varchar, observed bigint,
     expected integer, verdict varchar, why_not varchar, source varchar, verified varchar);
 create table marts.attrition (study_id varchar, step_id varchar, step_no bigint, stage_no bigint, stage varchar,
@@ -28,6 +29,8 @@ create table marts.step_scores (subject_id varchar, step_id varchar, instrument_
     baseline_score double, exit_score double);
 create table marts.outcomes (subject_id varchar, step_id varchar, instrument_id varchar, definition_id varchar,
     study_id varchar, verdict varchar);
+create table marts.first_line (subject_id varchar, study_id varchar, treatment_class varchar, adequate varchar,
+    is_in_trajectories boolean, is_evaluable boolean, left_early boolean, intolerant boolean);
 create table marts.coverage (study_id varchar, entity varchar, column_name varchar, status varchar, comment varchar,
     n_blocks bigint, n_rows bigint, n_values bigint, share double);
 create table cdm.visits (study_id varchar, subject_id varchar, status varchar);
@@ -66,7 +69,7 @@ insert into quality.entity_rows values ('alpha', 'visits', 97, 60, 20, 17, 7), (
 insert into quality.quarantine select 'alpha', 'visits', 'visits', i, 'calls', 0, 'day:in_range', 'SUBJECT77', 'KEY77'
     from range(17) as r(i);
 insert into quality.cell_issues select 'alpha', 'visits', i, 'SCORE', 'RAWTEXT77', 'unparseable' from range(2) as r(i);
-insert into quality.dq_result values ('alpha', 'dq_steps_overlap', 50, 0, 'clean');
+insert into quality.dq_result values ('alpha', 'dq_steps_overlap', 'steps', 50, 0, 'clean');
 insert into quality.reconciliation values ('alpha', 'persons', 'Patients', 50, 50, 'agrees', null, 'README', 'read'),
     ('alpha', 'other', 'Others', 0, 77, 'not_applicable', 'synthetic delivery', 'README', 'read');
 insert into marts.attrition values ('alpha', 'all', -1, 1, 'persons_found', 50),
@@ -81,6 +84,8 @@ insert into marts.outcomes select 'p' || i, '1', 'HRSD17', d, 'alpha',
         when (d = 'response_50' and i < 25) or (d = 'partial' and i in (25, 26, 27))
         or (d = 'nonresponse' and i >= 28) or (d = 'remission_7' and i < 13) then 'met' else 'not_met' end
     from range(50) as r(i), (values ('response_50'), ('partial'), ('nonresponse'), ('remission_7')) as x(d);
+insert into marts.first_line select 'p' || i, 'alpha', case when i < 30 then 'SSRI' when i < 48 then 'SNRI' end,
+    case when i < 20 then 'yes' else 'unknown' end, i < 45, i < 38, i >= 45, i in (38, 39) from range(50) as r(i);
 insert into marts.coverage values ('alpha', 'visits', 'status', 'complete', null, 1, 67, 67, 1),
     ('alpha', 'visits', 'subject_id', 'partial', 'by hand', 1, 67, 64, 64 / 67);
 insert into cdm.visits select 'alpha', 'p' || i, case when i < 55 then 'attended' else 'missed' end

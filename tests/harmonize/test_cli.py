@@ -23,7 +23,7 @@ from harmonize.cli import build as build_commands
 from harmonize.paths import Warehouse
 from tests.dbt_project import kit
 
-COMMANDS = "land synth compile build status quarantine coverage sql report demo".split()
+COMMANDS = "new-study check-study land synth compile build status quarantine coverage sql report demo".split()
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
 # invented persons; the second one's first score is no number
 ROWS = [
@@ -282,7 +282,7 @@ def test_the_demo_refuses_a_warehouse_with_real_stard(trd: Trd, tmp_path: Path) 
     assert trd("land", "stard", str(out)).code == 0  # said to be real
     done = trd("demo", "--n", "2")
     assert done.code == 1
-    assert "real STAR*D" in done.err
+    assert "real data of STAR*D" in done.err
     assert not (tmp_path / "warehouse" / "demo").exists()
 
 
@@ -290,7 +290,10 @@ def test_the_demo_says_each_step_and_can_be_run_again(
     trd: Trd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harmonize.cli import report
+    from harmonize.sources import studies
+    from harmonize.synthetic.studies import available
 
+    known = {study.name: study.title for study in studies() if study.public_folder or study.name in available()}
     green = building.BuildResult(True, False, "as it was", 1.0, {"success": 1}, (), ())
     monkeypatch.setattr(report, "run_build", lambda house: green)
     monkeypatch.setattr(report, "write_page", lambda house, out: out)
@@ -299,9 +302,12 @@ def test_the_demo_says_each_step_and_can_be_run_again(
     monkeypatch.setenv("TRD_PUBLIC_DATA", str(public))
     first = trd("demo", "--n", "3")
     assert first.code == 0, first.err
-    steps = ["write synthetic STAR*D", "land STAR*D as SYNTHETIC", "land dia", "land riesby", "dbt build", "report"]
+    written = [title for name, title in known.items() if name in available()]
+    steps = [f"{step} {title}" for title in written for step in ("write synthetic", "land")]
+    steps += ["land DIA antidepressant trial", "land Reisby imipramine study", "dbt build", "report"]
     found = [text for text in first.out.splitlines() if text.startswith("== ") and not text.endswith(" s")]
-    assert [text.startswith(f"== {step}") for text, step in zip(found, steps, strict=True)] == [True] * 6
+    assert [text.startswith(f"== {step}") for text, step in zip(found, steps, strict=True)] == [True] * len(steps)
+    assert all(step.partition(" ")[2] in first.out.partition("part")[2] for step in steps), "times are summed up"
     assert f"left out: there is no {public / 'riesby'}" in first.out
     assert f"Report:  {tmp_path / 'warehouse' / 'report' / 'index.html'}" in first.out
     monkeypatch.setenv("TRD_PUBLIC_DATA", str(tmp_path / "nowhere"))
@@ -417,7 +423,10 @@ def test_coverage(published: Trd) -> None:
     rows = published("coverage", "--study", "dia", "--json").document["coverage"]
     sex = next(row for row in rows if (row["entity"], row["column_name"]) == ("subjects", "sex"))
     assert (sex["status"], sex["n_rows"], sex["n_values"], sex["share"]) == ("complete", 2, 2, 1.0)
-    assert "100.0 %" in published("coverage").out
+    matrix = published("coverage").out
+    assert "100.0 %" in matrix
+    assert "why not complete" in matrix
+    assert "drop-out is only seen as absent rows" in matrix
 
 
 def test_sql_prints_all_columns_uncut(published: Trd) -> None:

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,39 @@ Known = Callable[[str], str | None]
 FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ("dia", "hama"): lambda x: x("hamatotl") is not None,
     ("dia", "pgi"): lambda x: x("pgiimp") is not None,
+    ("predict", "arms"): lambda x: x("phase") == "1",
+    ("predict", "combination"): lambda x: x("trt2") is not None and (x("phase") == "2" or x("visit") == "12"),
+    ("predict", "leavers"): lambda x: x("exitrsn") is not None,
+    ("predict", "completers"): lambda x: (x("completer"), x("visit")) == ("1", "12"),
+    ("predict", "completers_2"): lambda x: (x("phase"), x("visit")) == ("2", "24"),
+    ("predict", "visits_opening"): lambda x: x("trt2") is not None and (x("phase"), x("visit")) == ("1", "12"),
+    ("predict", "hrsd17"): lambda x: any_filled(x, "hamdtot", [f"hamd{i}" for i in range(1, 18)]),
+    ("predict", "madrs"): lambda x: x("madrs") is not None,
+    ("predict", "bdi"): lambda x: x("bdi") is not None,
+    ("predict", "qids"): lambda x: x("qidssr") is not None,
+    ("predict", "cgi"): lambda x: x("cgi") is not None,
+    ("predict", "doses"): lambda x: x("dose_mg") is not None and x("trt") not in (None, "1"),
+    ("predict", "doses_added"): lambda x: (
+        x("dose_mg") is not None and x("trt") == "1" and (x("phase") == "2" or x("trt2") is not None)
+    ),
+    ("predict", "sessions"): lambda x: x("sessions") not in (None, "0"),
+    ("predict", "preference"): lambda x: x("visit") == "0",
+    ("ispotd", "arms"): lambda x: x("diagnosis") == "1",
+    ("ispotd", "completers"): lambda x: x("diagnosis") == "1" and x("completedw8") == "1",
+    ("ispotd", "leavers"): lambda x: x("diagnosis") == "1" and x("completedw8") == "0",
+    ("ispotd", "weeks_treated"): lambda x: x("diagnosis") == "1" and x("weekstreated") is not None,
+    ("ispotd", "doses"): lambda x: x("arm") is not None,
+    ("ispotd", "exposure"): lambda x: x("arm") is not None and x("weekstreated") is not None,
+    ("ispotd", "no_failed_trials"): lambda x: x("diagnosis") == "1",
     ("riesby", "visits_attended"): lambda x: x("hamd") is not None,
     ("riesby", "visits_missed"): lambda x: x("hamd") is None,
     ("riesby", "hrsd17"): lambda x: x("hamd") is not None,
+    ("mars", "persons"): lambda x: x("aufnahme_nr") == "1",
+    ("mars", "exits"): lambda x: x("beobachtungsende") is not None,
+    ("mars", "hrsd21"): lambda x: any_filled(x, "hamd21_summe", item_columns("hrsd21", "mars")),
+    ("mars", "hrsd17"): lambda x: any_filled(x, item_columns("hrsd17", "mars")),
+    ("mars", "drugs"): lambda x: x("art") != "V",
+    ("mars", "past_trials"): lambda x: x("art") == "V",
     ("stard", "arms"): lambda x: x("txassign") not in (None, "FU"),
     ("stard", "decisions"): lambda x: x("trtmt") in ("2", "3", "4"),
     ("stard", "visits_clinic_forms"): lambda x: x("qvtot") is None or x("version_form") is not None,
@@ -59,6 +90,17 @@ DROPPED: dict[tuple[str, str], Callable[[Known], bool]] = {
 """Which rows of a form are no data, said once more by hand."""
 
 BASE: dict[tuple[str, str], Row] = {
+    ("predict", "arms"): {"phase": "1"},
+    ("predict", "combination"): {"phase": "2"},
+    ("predict", "completers"): {"completer": "1", "visit": "12"},
+    ("predict", "completers_2"): {"phase": "2", "visit": "24"},
+    ("predict", "visits_opening"): {"trt2": "1", "phase": "1", "visit": "12"},
+    ("predict", "doses_added"): {"trt": "1", "phase": "2"},
+    ("predict", "preference"): {"visit": "0"},
+    ("mars", "persons"): {"ersteinschluss": "01.03.2004"},
+    ("mars", "past_trials"): {"art": "V"},
+    ("ispotd", "completers"): {"completedw8": "1"},
+    ("ispotd", "leavers"): {"completedw8": "0"},
     ("riesby", "visits_missed"): {"hamd": ""},
     ("stard", "visits_clinic_forms"): {"qvtot": ""},
     ("stard", "qids_clinic"): {"qvtot": ""},
@@ -80,6 +122,29 @@ class SnippetCase:
 
 
 SNIPPETS: dict[str, list[SnippetCase]] = {
+    "mars_age": [
+        SnippetCase({"gebjahr": "1960", "ersteinschluss": "01.03.2004"}, 44.0),
+        SnippetCase({"gebjahr": " 1960 ", "ersteinschluss": "2003-12-31"}, 43.0),
+        SnippetCase({"gebjahr": "k.A.", "ersteinschluss": "01.03.2004"}, None, "unknown"),
+        SnippetCase({"gebjahr": "abc", "ersteinschluss": "01.03.2004"}, None, "unparseable", issue=True),
+        SnippetCase({"gebjahr": "1960", "ersteinschluss": "abc"}, None, "unparseable", issue=True),
+    ],
+    "mars_analysis_flags": [
+        *(SnippetCase({"diagnose_icd10": code}, "psychotic") for code in ("F31.5", "F32.3", "F33.3")),
+        *(SnippetCase({"diagnose_icd10": code}, None) for code in ("F31.3", "F31.4", "F32.2", "F33.0", "F33.2")),
+        SnippetCase({"diagnose_icd10": "k.A."}, None, "unknown"),
+        SnippetCase({"diagnose_icd10": "F33.9"}, None, "invalid_code", issue=True),
+    ],
+    "ispotd_antidepressant_free": [
+        SnippetCase({"treatedbefore": "0", "washout7d": ""}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "0", "washout7d": "0"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "1"}, "antidepressant_free"),
+        SnippetCase({"treatedbefore": "1", "washout7d": "0"}, None),
+        SnippetCase({"treatedbefore": "1", "washout7d": ""}, None),
+        SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
+        SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
+        SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
+    ],
     "stard_episode_days": [
         SnippetCase({"episode_date": "-730"}, 730.0),
         SnippetCase({"episode_date": "730"}, 730.0),  # some rows carry no sign: the dossier takes the absolute value
@@ -116,8 +181,8 @@ def any_filled(x: Known, *names: str | list[str]) -> bool:
     return any(x(c) is not None for n in names for c in ([n] if isinstance(n, str) else n))
 
 
-def item_columns(block: str) -> list[str]:
-    return [c.strip() for c in BLOCKS["stard", block].targets["items"].args.split(";")[1:] if c.strip() != "-"]
+def item_columns(block: str, study: str = "stard") -> list[str]:
+    return [c.strip() for c in BLOCKS[study, block].targets["items"].args.split(";")[1:] if c.strip() != "-"]
 
 
 # --- The oracle ------------------------------------------------------------------------------------------------
@@ -141,8 +206,10 @@ def staged(form: Form, row: Row, column: str) -> tuple[str | None, str | None]:
     return (None, reason) if reason else (text, None)
 
 
-def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> float | int | None:
-    """Text as a number of a type, by a grammar of its own: decimal digits, at most one point, an exponent."""
+def number(text: str, type_: str, valid: tuple[float, float] | None = None, decimal: str = ".") -> float | int | None:
+    """Text as a number of a type, by a grammar of its own: decimal digits, at most one mark, an exponent."""
+    if decimal == ",":
+        text = text.translate({ord(","): ".", ord("."): ","})
     if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", text):
         return None
     value = float(text)
@@ -151,6 +218,23 @@ def number(text: str, type_: str, valid: tuple[float, float] | None = None) -> f
     if (valid and not valid[0] <= value <= valid[1]) or (type_ == "integer" and abs(value) >= 2**63):
         return None
     return int(value) if type_ == "integer" else value
+
+
+def day(text: str, form: Form) -> date | None:
+    """A day in one of the forms that the contract names: DD.MM.YYYY, ISO text with a time or without, or DATE9."""
+    declared = form.format["dates"]
+    german = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text) if "DD.MM.YYYY" in declared else None
+    sas = re.fullmatch(r"(\d{1,2})([A-Za-z]{3})(\d{4})", text) if "DDMONYYYY" in declared else None
+    iso = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)([T ]\d\d:\d\d(:\d\d)?)?", text)
+    months = ["", *"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()]
+    try:
+        if german:
+            return date(int(german[3]), int(german[2]), int(german[1]))
+        if sas:
+            return date(int(sas[3]), months.index(sas[2].upper()), int(sas[1]))
+        return date(int(iso[1]), int(iso[2]), int(iso[3])) if iso else None
+    except ValueError:
+        return None
 
 
 def typed(value: str, type_: str) -> Any:
@@ -204,13 +288,15 @@ class Oracle:
             "lookup": self.lookup,
             "first_of": self.first_of,
             "linear": self.linear,
+            "days_between": self.days_between,
             "items": self.items,
         }[self.target.verb](columns, cells)
 
     def usable(self, column: str, text: str | None) -> Any:
         if text is None or self.type == "text":
             return text
-        return number(text, self.type, self.form.column(column).valid)
+        declared = self.form.column(column)
+        return number(text, self.type, declared.valid, declared.decimal)
 
     def copy(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -230,7 +316,8 @@ class Oracle:
         (column,), ((text, reason),) = columns, cells
         if text is None:
             return Cell(None, reason)
-        known = number(text, "double", self.form.column(column).valid)
+        declared = self.form.column(column)
+        known = number(text, "double", declared.valid, declared.decimal)
         if known is None:
             return Cell(None, "unparseable", {column})
         numerator, _, denominator = self.args[1].partition("/")
@@ -239,6 +326,13 @@ class Oracle:
             value = half_up(value, 0)
             return Cell(int(value)) if abs(value) < 2**63 else Cell(None, "unparseable", {column})
         return Cell(half_up(value, int(self.args[3])) if len(self.args) > 3 else value)
+
+    def days_between(self, columns: list[str], cells: list[Any]) -> Cell:
+        days = [day(text, self.form) if text is not None else None for text, _ in cells]
+        told = zip(columns, cells, days, strict=True)
+        bad = {c for c, (text, _), found in told if text is not None and found is None}
+        start, end = days
+        return Cell((end - start).days if start and end else None, cells[0][1] or cells[1][1], bad)
 
     def recode(self, columns: list[str], cells: list[Any]) -> Cell:
         (column,), ((text, reason),) = columns, cells
@@ -291,6 +385,8 @@ def good(block: Block, column: str) -> str:
                 pairs = [p.partition("=") for p in oracle.args[1:]]
                 inline = [c for c, _, v in pairs if not c.startswith("?") and not v.startswith("!")]
                 return (inline or list(declared.codes))[-1]
+            if target.verb == "days_between":
+                return {"DDMONYYYY": "05MAR2008", "DD.MM.YYYY": "01.03.2004"}[block.form.format["dates"][0]]
             if target.verb == "lookup":
                 return next(iter(sqlkit.seed_table("drug_synonyms")))["synonym"].title()
     if declared.codes:
@@ -306,7 +402,11 @@ def variations(block: Block, column: str) -> Iterator[str | None]:
         if target.verb == "recode" and target.args.split(";")[0].strip() in (column, "{1}"):
             yield from (p.partition("=")[0].strip().removeprefix("?") for p in target.args.split(";")[1:])
     if any(t.verb == "lookup" for t in block.targets.values()):
-        yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "no such drug")
+        yield from ("Citalopram", "CELEXA", "lithium", " sertraline ", "Valproinsäure", "no such drug")
+    if any(t.verb == "days_between" for t in block.targets.values()):
+        yield from ("04MAR2008", "29feb2008", " 1Apr2009 ", "29FEB2007", "31APR2008", "05MRZ2008", "05-MAR-2008")
+        yield from ("29.02.2004", "30.02.2004", " 15.3.2004 ", "31.12.1999", "01.03.2014", "29.02.2003", "01.03.04")
+        yield from ("2004-03-05", "2004-03-05T08:30:00", "2004-02-30", "03/05/2004")
     yield from (None, "", "  ")
     yield from declared.missing
     yield from (f" {c} " for c in declared.missing)
@@ -342,9 +442,11 @@ def cases(study: str, name: str) -> list[Row]:
     oracles = [Oracle(block, t) for t in block.targets.values()]
     numbers = range(1, len(block.slots) + 1) if block.slots else [0]
     read = list(dict.fromkeys(c for o in oracles for n in numbers for c in o.sources(n)))
-    base: Row = {"subjectkey" if study == "stard" else STUDIES[study].subject_key[0]: "7"}
+    key = "subjectkey" if study == "stard" else STUDIES[study].subject_key[0]
+    base: Row = {} if key == sources.ROW_KEY else {key: "7"}
     base |= {c: good(block, c) for c in read}
     base |= {c.name: "1" for c in block.form.columns if c.required and c.name not in base}
+    base |= {c: "1" for slot in block.slots for c in slot.columns if c not in base}
     if (study, block.form.name) == ("stard", "crs01"):
         base["crcid"] = "12"
     if name in ("visits_ivr", "qids_ivr"):
@@ -363,8 +465,9 @@ def cases(study: str, name: str) -> list[Row]:
         if oracle.target.verb == "sql":
             snippet = oracle.args[0]
             rows += [snippet_row(base, snippet, case) for case in SNIPPETS.get(snippet, [])]
+    rows += [{**base, c: v} for slot in block.slots for c in slot.columns if c not in read for v in ("", "-9")]
     conditions = filter_columns(study, name)
-    rows += [{**base, c: v} for c in conditions for v in ("", "1", "4", "FU", "Clinician")]
+    rows += [{**base, c: v} for c in conditions for v in ("", "1", "2", "4", "12", "FU", "Clinician")]
     rows += [{**base, **dict.fromkeys(conditions, ""), c: v} for c in conditions for v in ("", "1")]
     return rows
 
@@ -391,6 +494,13 @@ def outcome(study: str, name: str) -> dict[tuple[int, int], dict[str, Any]]:
     return by_key
 
 
+def rated(block: Block) -> list[str]:
+    """Columns of a filter as trd new-study writes it: one of them is not blank. Empty for any other filter."""
+    terms = [t.strip() for f in block.filters for t in f.keep.split(" or ")]
+    found = [re.fullmatch(r"coalesce\((\w+)__missing, ''\) <> 'blank'", t) for t in terms]
+    return [hit[1] for hit in found if hit] if all(found) else []
+
+
 def kept(study: str, name: str, row: Row) -> list[int]:
     """The slots for which a raw row gives a candidate (0 where the block has none)."""
     block = BLOCKS[study, name]
@@ -401,6 +511,8 @@ def kept(study: str, name: str, row: Row) -> list[int]:
     if DROPPED.get((study, block.form.name), lambda _: False)(known):
         return []
     if not FILTERS.get((study, name), lambda _: True)(known):
+        return []
+    if (columns := rated(block)) and all(staged(block.form, row, c)[1] == "blank" for c in columns):
         return []
     if not block.slots:
         return [0]
@@ -479,7 +591,9 @@ def test_a_mapping_row(study: str, name: str, target: str) -> None:
 def test_a_block_keeps_the_rows_it_should(study: str, name: str) -> None:
     """Filters, drop rules and empty slots, and where each candidate says it comes from."""
     block = BLOCKS[study, name]
-    assert bool(block.filters) == ((study, name) in FILTERS), "write the block's filters once more in FILTERS"
+    assert bool(block.filters) == ((study, name) in FILTERS or bool(rated(block))), (
+        "write the block's filters once more in FILTERS"
+    )
     assert bool(block.form.drop_rules) == ((study, block.form.name) in DROPPED), "write the drop rules in DROPPED"
     rows = cases(study, name)
     wanted = {(i, slot_no) for i, row in enumerate(rows, 1) for slot_no in kept(study, name, row)}
@@ -538,9 +652,9 @@ def test_items_stand_in_the_order_of_the_seed(study: str, name: str, target: str
     instrument, *columns = (a.strip() for a in BLOCKS[study, name].targets[target].args.split(";"))
     seed = sorted((int(r["item_no"]), r) for r in sqlkit.seed_table("ref_scale_items") if r["scale_id"] == instrument)
     for column, (item_no, item) in zip(columns, seed, strict=True):
-        if item["stard_nda_element"]:
+        if study == "stard" and item["stard_nda_element"]:
             assert column == item["stard_nda_element"], f"item {item_no}"
-        else:  # the seed names no element: the description of the column must speak of the item
+        else:  # the seed names no element of the study: the description of the column must speak of the item
             words = set(re.findall(r"[a-z]{4,}", item["item_name"]))
             described = BLOCKS[study, name].form.column(column).description.lower()
             assert any(w[:5] in described for w in words), f"item {item_no} {item['item_name']}: {described}"

@@ -54,6 +54,7 @@ HRSD17_MAXIMA = [4, 4, 4, 2, 2, 2, 4, 4, 4, 4, 4, 2, 2, 2, 4, 2, 2]
 
 INSTRUMENTS: dict[str, tuple[list[tuple[int, int]], Callable[[Items], float | None]]] = {
     "HRSD17": ([(0, m) for m in HRSD17_MAXIMA], plain_sum),
+    "HRSD21": ([(0, m) for m in [*HRSD17_MAXIMA, 2, 4, 4, 2]], plain_sum),
     "QIDS_C16": ([(0, 3)] * 16, qids),
     "QIDS_SR16": ([(0, 3)] * 16, qids),
     "IDS_C30": ([(0, 3)] * 30, ids),

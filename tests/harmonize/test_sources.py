@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harmonize.paths import STAGING
-from harmonize.sources import ContractError, read_study, studies, study
+from harmonize.sources import ROW_KEY, ContractError, Form, read_study, studies, study
 from schemas.parents import REASONS
 from tests.harmonize.sqlkit import write_sources
 
@@ -24,6 +24,9 @@ from tests.harmonize.sqlkit import write_sources
         ({"x": "missing: {'9': lost}"}, "missing code '9' has reason 'lost'; use one of blank, unknown, refused"),
         ({"Score": ""}, "write names in lower case"),
         ({"x": "aliases: [Gender]"}, "write names in lower case"),
+        ({"x": "decimal: ';'"}, "decimal ';' is neither '.' nor ','"),
+        ({"x": "dates: DD.MM.YY"}, "date format 'DD.MM.YY' is not known; use YYYY-MM-DD, DD.MM.YYYY"),
+        ({"x": "dates: [DD/MM/YYYY, MM/DD/YYYY]"}, "dates DD/MM/YYYY and MM/DD/YYYY cannot be told apart"),
     ],
     ids=[
         "code_twice",
@@ -34,12 +37,41 @@ from tests.harmonize.sqlkit import write_sources
         "reason",
         "case",
         "alias_case",
+        "decimal",
+        "dates",
+        "dates_alike",
     ],
 )
 def test_what_cannot_hold_is_refused(tmp_path: Path, columns: dict[str, str], problem: str) -> None:
     with pytest.raises(ContractError, match=re.escape(problem)) as refused:
         write_sources(tmp_path, columns)
     assert str(refused.value).startswith("_toy__sources.yml: form f, column ")
+
+
+def _with_format(folder: Path, layout: str) -> Form:
+    """The toy form x, its column y with a decimal point of its own, under a format for all."""
+    path = write_sources(folder, {"x": "", "y": "decimal: '.', dates: sas"}).path
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"format: {.*}", f"format: {{{layout}}}", text), encoding="utf-8")
+    return read_study(path).form("f")
+
+
+def test_decimal_mark_and_dates_of_the_format_hold_where_a_column_has_none(tmp_path: Path) -> None:
+    form = _with_format(tmp_path, "decimal: ',', dates: DD.MM.YYYY")
+    assert [(c.decimal, c.dates) for c in form.columns[1:]] == [(",", ("DD.MM.YYYY",)), (".", ("sas",))]
+    assert [form.decimal_of(name) for name in (" X ", "y", "undeclared")] == [",", ".", ","]
+
+
+@pytest.mark.parametrize(
+    ("layout", "problem"),
+    [
+        ("sheets: 1", "form f: format has the key 'sheets', which is not known; did you mean sheet?"),
+        ("kind: word", "form f: there is no reader for format 'word'; declare one of delimited, xlsx, sav"),
+    ],
+)
+def test_a_format_that_is_not_understood_is_refused(tmp_path: Path, layout: str, problem: str) -> None:
+    with pytest.raises(ContractError, match=re.escape(problem)):
+        _with_format(tmp_path, layout)
 
 
 def test_codes_are_text_even_where_yaml_reads_numbers(tmp_path: Path) -> None:
@@ -79,7 +111,8 @@ def test_all_sources_files_load_and_are_described() -> None:
         assert one.description
         for form in one.forms:
             assert form.files
-            assert set(one.subject_key) & set(form.column_names), f"{form.name} has no column that names a person"
+            named = {*form.column_names, ROW_KEY}
+            assert set(one.subject_key) & named, f"{form.name} has no column that names a person"
             for column in form.columns:
                 assert column.description, f"{one.name}.{form.name}.{column.name}"
                 assert set(column.missing.values()) <= set(REASONS)

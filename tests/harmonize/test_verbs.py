@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -507,6 +508,20 @@ def test_decimal_point_refuses_a_comma(toy: Toy) -> None:
 def test_decimal_comma_in_items_and_linear(toy: Toy) -> None:
     found = toy.cells("score", "linear,comma; 2; 1", {"comma": "1,5"}, {"comma": "1.5"})
     assert found == [(4.0, None, ""), (None, "unparseable", "comma")]
+
+
+def test_error_cells_of_a_sheet_are_cell_issues_whatever_the_target(tmp_path: Path) -> None:
+    """Text is copied as it is, but for what a failed formula shows; in delimited text that is text like any other."""
+    texts = ["10 mg", "#N/A", "#DIV/0!", "#1", ""]
+    from_text, from_sheet = Toy(tmp_path, {"x": ""}), Toy(tmp_path, {"x": ""})
+    form = from_sheet.study.form("f")
+    sheet = replace(form, files=("f.xlsx",), format={"kind": "xlsx"})
+    from_sheet.study = replace(from_sheet.study, forms=(sheet,))
+    assert from_text.cells("arm_assigned", "copy,x", *xs(*texts))[1][:1] == ("#N/A",)
+    found = from_sheet.cells("arm_assigned", "copy,x", *xs(*texts))
+    assert [(value, issues) for value, _, issues in found] == [
+        ("10 mg", ""), (None, "x"), (None, "x"), ("#1", ""), (None, ""),
+    ]  # fmt: skip
 
 
 # --- flag ------------------------------------------------------------------------------------------------------

@@ -1,16 +1,16 @@
 select
-    checked.subject_id,
-    checked.condition_id,
-    checked.relative,
-    checked.start_day,
-    checked.status,
-    checked.timing,
-    checked.code_system,
-    checked.code,
-    checked.study_id,
-    checked.src_form,
-    checked.src_row,
-    coalesce(twins.n_src, 1) as n_src
-from {{ ref('chk_conditions') }} as checked
-left join {{ ref('dup_conditions') }} as twins on {{ same_row('checked', 'twins') }}
-where checked.failed_rules = 0 and coalesce(twins.verdict, 'keep') = 'keep'
+    candidates.subject_id,
+    candidates.condition_id,
+    candidates.relative,
+    candidates.start_day,
+    candidates.status,
+    candidates.timing,
+    candidates.code_system,
+    candidates.code,
+    candidates.study_id,
+    candidates.src_form,
+    candidates.src_row,
+    coalesce(verdicts.n_src, 1) as n_src
+from {{ ref('int_conditions') }} as candidates
+left join {{ ref('dup_conditions') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
+where coalesce(verdicts.verdict, 'keep') = 'keep'

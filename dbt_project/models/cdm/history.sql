@@ -1,15 +1,15 @@
 select
-    checked.subject_id,
-    checked.variable_id,
-    checked.occasion,
-    checked.value_num,
-    checked.value_code,
-    checked.as_of_day,
-    checked.value_missing,
-    checked.study_id,
-    checked.src_form,
-    checked.src_row,
-    coalesce(twins.n_src, 1) as n_src
-from {{ ref('chk_history') }} as checked
-left join {{ ref('dup_history') }} as twins on {{ same_row('checked', 'twins') }}
-where checked.failed_rules = 0 and coalesce(twins.verdict, 'keep') = 'keep'
+    candidates.subject_id,
+    candidates.variable_id,
+    candidates.occasion,
+    candidates.value_num,
+    candidates.value_code,
+    candidates.as_of_day,
+    candidates.value_missing,
+    candidates.study_id,
+    candidates.src_form,
+    candidates.src_row,
+    coalesce(verdicts.n_src, 1) as n_src
+from {{ ref('int_history') }} as candidates
+left join {{ ref('dup_history') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
+where coalesce(verdicts.verdict, 'keep') = 'keep'

@@ -1,23 +1,23 @@
 select
-    checked.subject_id,
-    checked.step_id,
-    checked.day,
-    checked.instrument_id,
-    checked.rater,
-    checked.contact,
-    checked.occasion,
-    checked.score,
-    checked.score_missing,
-    checked.items,
-    checked.n_items,
-    checked.item_total,
-    checked.score = checked.item_total as total_agrees,
-    checked.score_used,
-    checked.score_basis,
-    checked.study_id,
-    checked.src_form,
-    checked.src_row,
-    coalesce(twins.n_src, 1) as n_src
-from {{ ref('chk_scales') }} as checked
-left join {{ ref('dup_scales') }} as twins on {{ same_row('checked', 'twins') }}
-where checked.failed_rules = 0 and coalesce(twins.verdict, 'keep') = 'keep'
+    candidates.subject_id,
+    candidates.step_id,
+    candidates.day,
+    candidates.instrument_id,
+    candidates.rater,
+    candidates.contact,
+    candidates.occasion,
+    candidates.score,
+    candidates.score_missing,
+    candidates.items,
+    candidates.n_items,
+    candidates.item_total,
+    candidates.score = candidates.item_total as total_agrees,
+    candidates.score_used,
+    candidates.score_basis,
+    candidates.study_id,
+    candidates.src_form,
+    candidates.src_row,
+    coalesce(verdicts.n_src, 1) as n_src
+from {{ ref('scored_scales') }} as candidates
+left join {{ ref('dup_scales') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
+where coalesce(verdicts.verdict, 'keep') = 'keep'

@@ -1,21 +1,21 @@
 select
-    checked.subject_id,
-    checked.start_day,
-    checked.end_day,
-    checked.treatment_id,
-    checked.occasion,
-    checked.record_kind,
-    checked.step_id,
-    checked.dose,
-    checked.dose_unit,
-    checked.dose_missing,
-    checked.raw_name,
-    checked.adherence,
-    checked.plasma_level,
-    checked.study_id,
-    checked.src_form,
-    checked.src_row,
-    coalesce(twins.n_src, 1) as n_src
-from {{ ref('chk_treatments') }} as checked
-left join {{ ref('dup_treatments') }} as twins on {{ same_row('checked', 'twins') }}
-where checked.failed_rules = 0 and coalesce(twins.verdict, 'keep') = 'keep'
+    candidates.subject_id,
+    candidates.start_day,
+    candidates.end_day,
+    candidates.treatment_id,
+    candidates.occasion,
+    candidates.record_kind,
+    candidates.step_id,
+    candidates.dose,
+    candidates.dose_unit,
+    candidates.dose_missing,
+    candidates.raw_name,
+    candidates.adherence,
+    candidates.plasma_level,
+    candidates.study_id,
+    candidates.src_form,
+    candidates.src_row,
+    coalesce(verdicts.n_src, 1) as n_src
+from {{ ref('int_treatments') }} as candidates
+left join {{ ref('dup_treatments') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
+where coalesce(verdicts.verdict, 'keep') = 'keep'

@@ -1,5 +1,7 @@
--- Visits that took place, and planned ones that did not: a missed visit is a row, never a zero.
+-- Visits that took place, and planned ones that did not: a missed visit is a row, never a zero. So is a week that the
+-- study plans by one way of contact only: for its other ways it is not_scheduled, never missing.
 
+{% set at_a_distance = "('web', 'ivr', 'rater_phone')" %}
 with
 
 steps as (
@@ -15,22 +17,77 @@ attended as (
     where visits.failed_rules = 0
 ),
 
-schedule as (
+planned as (
     select * from {{ ref('visit_schedule') }}
     where not is_optional
 ),
 
+ways as (
+    select distinct study_id, step_id, contact from planned
+),
+
+-- a week that is planned for one way of contact says of the study's other ways that nothing was to come
+unplanned as (
+    select
+        weeks.study_id,
+        weeks.step_id,
+        weeks.week_label,
+        ways.contact,
+        min(weeks.planned_step_day) as planned_step_day,
+        min(weeks.day_from) as day_from,
+        max(weeks.day_to) as day_to
+    from planned as weeks
+    inner join ways on weeks.study_id = ways.study_id and weeks.step_id = ways.step_id
+    left join planned as known
+        on weeks.study_id = known.study_id
+            and weeks.step_id = known.step_id
+            and weeks.week_label = known.week_label
+            and ways.contact = known.contact
+    where known.study_id is null
+    group by weeks.study_id, weeks.step_id, weeks.week_label, ways.contact
+),
+
+schedule as (
+    select study_id, step_id, week_label, contact, planned_step_day, day_from, day_to, true as is_planned
+    from planned
+    union all
+    select study_id, step_id, week_label, contact, planned_step_day, day_from, day_to, false as is_planned
+    from unplanned
+),
+
+-- a visit answers its own contact's plan; an optional contact at a distance stands in for the one planned in that week
+-- (a telephone call for the web form), never for a visit in person
+answers as (
+    select study_id, step_id, week_label, contact, contact as answered_by, day_from, day_to
+    from schedule
+    union all
+    select
+        planned.study_id,
+        planned.step_id,
+        planned.week_label,
+        planned.contact,
+        instead.contact as answered_by,
+        instead.day_from,
+        instead.day_to
+    from planned
+    inner join {{ ref('visit_schedule') }} as instead
+        on planned.study_id = instead.study_id
+            and planned.step_id = instead.step_id
+            and planned.week_label = instead.week_label
+    where instead.is_optional and instead.contact in {{ at_a_distance }} and planned.contact in {{ at_a_distance }}
+),
+
 -- planned visits that some record answers, by the study's own label or by the window of days
 answered as (
-    select distinct attended.subject_id, attended.step_id, schedule.week_label
+    select distinct attended.subject_id, attended.step_id, answers.week_label, answers.contact
     from attended
-    inner join schedule
-        on attended.study_id = schedule.study_id
-            and attended.step_id = schedule.step_id
-            and attended.contact = schedule.contact
+    inner join answers
+        on attended.study_id = answers.study_id
+            and attended.step_id = answers.step_id
+            and attended.contact = answers.answered_by
     where
-        attended.step_day between schedule.day_from and schedule.day_to
-        or (schedule.day_from is null and attended.week_label = schedule.week_label)
+        attended.step_day between answers.day_from and answers.day_to
+        or (answers.day_from is null and attended.week_label = answers.week_label)
 ),
 
 last_steps as (
@@ -49,6 +106,7 @@ left_behind as (
         schedule.planned_step_day as step_day,
         steps.start_day + schedule.planned_step_day as day,
         case
+            when not schedule.is_planned then 'not_scheduled'
             when schedule.planned_step_day <= steps.end_day - steps.start_day then 'missed'
             when steps.exit_reason not in ('unknown', 'lost') or last_steps.step_no > steps.step_no then 'after_exit'
             else 'missed'
@@ -60,6 +118,7 @@ left_behind as (
         on steps.subject_id = answered.subject_id
             and steps.step_id = answered.step_id
             and schedule.week_label = answered.week_label
+            and schedule.contact = answered.contact
     where answered.subject_id is null
 ),
 
@@ -96,7 +155,7 @@ clashing as (
 ),
 
 free_days as (
-    select clashing.subject_id, clashing.step_id, clashing.week_label, min(shifts.shift) as shift
+    select clashing.subject_id, clashing.step_id, clashing.week_label, clashing.contact, min(shifts.shift) as shift
     from clashing
     cross join shifts
     left join taken
@@ -105,7 +164,7 @@ free_days as (
             and clashing.contact = taken.contact
             and clashing.day + shifts.shift = taken.day
     where taken.day is null
-    group by clashing.subject_id, clashing.step_id, clashing.week_label
+    group by clashing.subject_id, clashing.step_id, clashing.week_label, clashing.contact
 ),
 
 -- a person seen on every day of that week has missed no visit of it
@@ -118,10 +177,12 @@ placed as (
         on left_behind.subject_id = clashing.subject_id
             and left_behind.step_id = clashing.step_id
             and left_behind.week_label = clashing.week_label
+            and left_behind.contact = clashing.contact
     left join free_days
         on left_behind.subject_id = free_days.subject_id
             and left_behind.step_id = free_days.step_id
             and left_behind.week_label = free_days.week_label
+            and left_behind.contact = free_days.contact
 )
 
 select

@@ -55,12 +55,15 @@ merged as (
         min_by(src_form, place) as src_form,
         min(place) % 1000000000000 as src_row,
         min_by(block, place) as block,
+        -- a refused row stands alone, also beside others of its source row
+        case when failed_rules <> 0 then min(slot_no) else 0 end as slot_no,
         max(issue_mask) as issue_mask,
         count(*) as n_src
     from checked
     group by
         study_id, subject_id, day, contact, failed_rules,
-        case when failed_rules <> 0 then place end
+        case when failed_rules <> 0 then place end,
+        case when failed_rules <> 0 then slot_no end
 )
 
 select
@@ -75,7 +78,7 @@ select
     src_form,
     src_row,
     block,
-    0 as slot_no,
+    slot_no,
     issue_mask,
     n_src,
     failed_rules + case when n_steps > 2 then {{ rule_bit('visits', 'key:conflict') }} else 0 end as failed_rules

@@ -1,5 +1,5 @@
 {{ config(materialized='table') }}
 
--- What is to happen with rows of genotypes that share a key.
+-- What is to happen with the genotypes that were held back.
 
-{{ duplicates(ref('chk_genotypes'), ['subject_id', 'variant_id', 'assay'], ['effect_allele', 'other_allele', 'dosage', 'dosage_missing', 'genotype', 'build', 'imputation_r2', 'call'], by_step=false) }}
+{{ verdicts(ref('held_genotypes'), ['subject_id', 'variant_id', 'assay'], ['effect_allele', 'other_allele', 'dosage', 'dosage_missing', 'genotype', 'build', 'imputation_r2', 'call'], by_step=false) }}

@@ -1,5 +1,5 @@
 {{ config(materialized='table') }}
 
--- What is to happen with rows of history that share a key.
+-- What is to happen with the history that were held back.
 
-{{ duplicates(ref('chk_history'), ['subject_id', 'variable_id', 'occasion'], ['value_num', 'value_code', 'as_of_day', 'value_missing'], by_step=false) }}
+{{ verdicts(ref('held_history'), ['subject_id', 'variable_id', 'occasion'], ['value_num', 'value_code', 'as_of_day', 'value_missing'], by_step=false) }}

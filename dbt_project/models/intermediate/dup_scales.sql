@@ -1,5 +1,5 @@
 {{ config(materialized='table') }}
 
--- What is to happen with rows of scales that share a key.
+-- What is to happen with the scales that were held back.
 
-{{ duplicates(ref('chk_scales'), ['subject_id', 'day', 'instrument_id', 'rater', 'contact', 'occasion'], ['score', 'score_missing', 'items'], by_step=true) }}
+{{ verdicts(ref('held_scales'), ['subject_id', 'day', 'instrument_id', 'rater', 'contact', 'occasion'], ['score', 'score_missing', 'items'], by_step=true) }}

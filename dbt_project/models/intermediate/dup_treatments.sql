@@ -1,5 +1,5 @@
 {{ config(materialized='table') }}
 
--- What is to happen with rows of treatments that share a key.
+-- What is to happen with the treatments that were held back.
 
-{{ duplicates(ref('chk_treatments'), ['subject_id', 'start_day', 'treatment_id', 'occasion', 'record_kind'], ['end_day', 'dose', 'dose_unit', 'dose_missing', 'adherence', 'plasma_level'], by_step=true) }}
+{{ verdicts(ref('held_treatments'), ['subject_id', 'start_day', 'treatment_id', 'occasion', 'record_kind'], ['end_day', 'dose', 'dose_unit', 'dose_missing', 'adherence', 'plasma_level'], by_step=true) }}

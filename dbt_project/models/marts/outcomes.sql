@@ -1,5 +1,5 @@
--- Every definition of reference.outcome_definitions that speaks of a step's exit, for every person, step and scale.
--- Reductions are compared without division, so that exactly 50 % is 50 %.
+-- Every definition of reference.outcome_definitions that speaks of a step's exit, or of weeks of it, for every person,
+-- step and scale. Reductions are compared without division, so that exactly 50 % is 50 %.
 
 with
 
@@ -15,12 +15,16 @@ definitions as (
         metric,
         operator,
         threshold_low,
-        threshold_high
+        threshold_high,
+        asked_of,
+        unless,
+        at_weeks,
+        length(at_weeks) - length(replace(at_weeks, ';', '')) + 1 as n_weeks
     from {{ ref('outcome_definitions') }}
-    where at_step_exit
+    where at_step_exit or at_weeks is not null
 ),
 
-asked as (
+asked_at_exit as (
     select
         scores.*,
         definitions.definition_id,
@@ -29,28 +33,106 @@ asked as (
         definitions.operator,
         definitions.threshold_low,
         definitions.threshold_high,
-        case definitions.metric
-            when 'total' then scores.exit_score
-            else 100 * (scores.baseline_score - scores.exit_score)
-        end as measured,
-        -- a reduction is measured against the baseline, a total against itself
         case definitions.metric when 'total' then 1.0 else nullif(scores.baseline_score, 0) end as unit
     from scores
-    inner join definitions
-        on definitions.scale_scope = 'any severity scale'
-            or contains(concat(';', definitions.scale_scope, ';'), concat(';', scores.instrument_id, ';'))
+    inner join definitions on {{ definition_asks('definitions', 'scores') }}
+    where definitions.at_weeks is null
+),
+
+asked_at_weeks as (
+    select
+        scores.*,
+        definitions.definition_id,
+        definitions.outcome,
+        definitions.metric,
+        definitions.operator,
+        definitions.threshold_low,
+        definitions.threshold_high,
+        definitions.at_weeks,
+        definitions.n_weeks,
+        definitions.unless,
+        case definitions.metric when 'total' then 1.0 else nullif(scores.baseline_score, 0) end as unit
+    from scores
+    inner join definitions on {{ definition_asks('definitions', 'scores') }}
+    where definitions.at_weeks is not null
+),
+
+-- the last of the weeks is the endpoint: without it there is no verdict; an earlier week without a score is not held
+weeks as (
+    select
+        asked.subject_id,
+        asked.step_id,
+        asked.instrument_id,
+        asked.definition_id,
+        count(*) filter (where {{ cut_holds('week_scores.score') }}) = max(asked.n_weeks) as holds,
+        count(*) filter (
+            where concat(';', asked.at_weeks) like concat('%;', week_scores.week_label)
+        ) > 0 as has_endpoint
+    from asked_at_weeks as asked
+    inner join {{ ref('week_scores') }} as week_scores
+        on asked.study_id = week_scores.study_id
+            and asked.subject_id = week_scores.subject_id
+            and asked.step_id = week_scores.step_id
+            and asked.instrument_id = week_scores.instrument_id
+            and {{ listed_in('asked.at_weeks', 'week_scores.week_label') }}
+    where week_scores.study_id in (select asked_at_weeks.study_id from asked_at_weeks)
+    group by asked.subject_id, asked.step_id, asked.instrument_id, asked.definition_id
+),
+
+held as (
+    select
+        asked.*,
+        case when weeks.has_endpoint and asked.unit is not null then weeks.holds end as holds,
+        coalesce(weeks.has_endpoint, false) as has_endpoint
+    from asked_at_weeks as asked
+    left join weeks
+        on asked.subject_id = weeks.subject_id
+            and asked.step_id = weeks.step_id
+            and asked.instrument_id = weeks.instrument_id
+            and asked.definition_id = weeks.definition_id
 ),
 
 judged as (
     select
-        *,
-        case operator
-            when '<=' then measured <= threshold_low * unit
-            when '<' then measured < threshold_low * unit
-            when '>=' then measured >= threshold_low * unit
-            when 'between' then measured >= threshold_low * unit and measured < threshold_high * unit
-        end as is_met
-    from asked
+        subject_id,
+        step_id,
+        instrument_id,
+        definition_id,
+        study_id,
+        outcome,
+        arm_assigned,
+        baseline_score,
+        exit_score,
+        pct_change,
+        unit,
+        {{ cut_holds('exit_score') }} as is_met,
+        true as has_endpoint
+    from asked_at_exit
+
+    union all
+
+    select
+        held.subject_id,
+        held.step_id,
+        held.instrument_id,
+        held.definition_id,
+        held.study_id,
+        held.outcome,
+        held.arm_assigned,
+        held.baseline_score,
+        held.exit_score,
+        held.pct_change,
+        held.unit,
+        -- a verdict that another definition takes away
+        held.holds and taken.subject_id is null as is_met,
+        held.has_endpoint
+    from held
+    left join held as taken
+        on held.unless = taken.definition_id
+            and held.subject_id = taken.subject_id
+            and held.step_id = taken.step_id
+            and held.instrument_id = taken.instrument_id
+            and taken.holds
 )
 
 select
@@ -72,6 +154,7 @@ select
     case
         when is_met is not null then null
         when exit_score is null then 'no_exit_score'
+        when not has_endpoint then 'no_score_at_week'
         when baseline_score is null then 'no_baseline_score'
         else 'zero_baseline'
     end as reason

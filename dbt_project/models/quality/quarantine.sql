@@ -30,7 +30,7 @@ refused as (
     union all
 
     select
-        'visits', study_id, src_form, src_row, block, 0,
+        'visits', study_id, src_form, src_row, block, slot_no,
         subject_id, concat_ws(' ', subject_id, step_id, cast(day as {{ type_text() }}), contact), failed_rules
     from visits_alone
 
@@ -38,7 +38,7 @@ refused as (
 
     -- a visit that three steps claim: every row that was merged into it
     select
-        'visits', rows.study_id, rows.src_form, rows.src_row, rows.block, 0,
+        'visits', rows.study_id, rows.src_form, rows.src_row, rows.block, rows.slot_no,
         rows.subject_id,
         concat_ws(' ', rows.subject_id, rows.step_id, cast(rows.day as {{ type_text() }}), rows.contact),
         groups.failed_rules
@@ -49,25 +49,28 @@ refused as (
             and groups.day = rows.day
             and groups.contact = rows.contact
     left join visits_alone as alone
-        on rows.study_id = alone.study_id and rows.block = alone.block and rows.src_row = alone.src_row
+        on rows.study_id = alone.study_id
+            and rows.block = alone.block
+            and rows.src_row = alone.src_row
+            and rows.slot_no = alone.slot_no
     where (groups.failed_rules & {{ rule_bit('visits', 'key:conflict') }}) <> 0 and alone.src_row is null
 {% for entity, key in [
-    ('scales', ['step_id', 'cast(checked.day as ' ~ type_text() ~ ')', 'instrument_id', 'rater']),
-    ('treatments', ['cast(checked.start_day as ' ~ type_text() ~ ')', 'treatment_id', 'record_kind']),
-    ('history', ['variable_id', 'cast(checked.occasion as ' ~ type_text() ~ ')']),
+    ('scales', ['step_id', 'cast(held.day as ' ~ type_text() ~ ')', 'instrument_id', 'rater']),
+    ('treatments', ['cast(held.start_day as ' ~ type_text() ~ ')', 'treatment_id', 'record_kind']),
+    ('history', ['variable_id', 'cast(held.occasion as ' ~ type_text() ~ ')']),
     ('conditions', ['condition_id', 'relative']),
     ('genotypes', ['variant_id', 'assay']),
 ] %}
     union all
 
     select
-        '{{ entity }}', checked.study_id, checked.src_form, checked.src_row, checked.block, checked.slot_no,
-        checked.subject_id, concat_ws(' ', checked.subject_id, {{ key | join(', ') }}),
-        checked.failed_rules
-        + case when twins.verdict = 'conflict' then {{ rule_bit(entity, 'key:conflict') }} else 0 end
-    from {{ ref('chk_' ~ entity) }} as checked
-    left join {{ ref('dup_' ~ entity) }} as twins on {{ same_row('checked', 'twins') }}
-    where checked.failed_rules <> 0 or twins.verdict = 'conflict'
+        '{{ entity }}', held.study_id, held.src_form, held.src_row, held.block, held.slot_no,
+        held.subject_id, concat_ws(' ', held.subject_id, {{ key | join(', ') }}),
+        held.failed_rules
+        + case when verdicts.verdict = 'conflict' then {{ rule_bit(entity, 'key:conflict') }} else 0 end
+    from {{ ref('held_' ~ entity) }} as held
+    left join {{ ref('dup_' ~ entity) }} as verdicts on {{ same_row('held', 'verdicts') }}
+    where held.failed_rules <> 0 or verdicts.verdict = 'conflict'
     {% endfor %}
 )
 

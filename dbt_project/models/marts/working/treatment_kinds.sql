@@ -4,8 +4,8 @@
 select
     drug_id as treatment_id,
     case when class in ('SSRI', 'SNRI', 'CBT') then class else 'other' end as treatment_class,
-    -- drugs taken for sleep or against anxiety treat no depression
-    role in ('antidepressant', 'augmentation', 'rapid_acting', 'neuromodulation', 'psychotherapy') as treats_depression,
+    -- what only sedates or lifts a side effect treats no depression
+    counts_as_trial = 1 as treats_depression,
     replace(dose_unit, '/', '_') as dose_unit,
     min_adequate_dose,
     min_adequate_weeks

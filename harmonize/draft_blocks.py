@@ -1,0 +1,285 @@
+"""The blocks of a draft: persons, arms, visits, one block per instrument, covariates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harmonize.block_sql import slot_present
+from harmonize.draft import Block, Draft, free_columns, label_of, targets_of
+from harmonize.profile import Profile
+from harmonize.profile_names import split_time
+from harmonize.profile_roles import Roles
+from harmonize.profile_scores import Moment, Score
+from harmonize.reference import item_rows, seed_rows
+
+MOST_CODES = 20
+"""A text column with more values is no covariate that anybody coded."""
+Row = tuple[str, str, str, str]
+
+
+def add_blocks(draft: Draft, mapped: list[str]) -> None:
+    """All blocks of all forms that are mapped and say whose row it is."""
+    several = len(mapped) > 1
+    arm_seen = False
+    covariates: set[str] = set()
+    for form in mapped:
+        roles = draft.roles[form]
+        if roles.identity is None and several:
+            continue
+        tail = f"_{form}" if several else ""
+        _persons(draft, form, roles, tail)
+        if roles.arm is not None and not arm_seen:
+            arm_seen = True
+            draft.note(form, f"arm: {roles.arm.delivered} ({', '.join(sorted(roles.arm.values)[:6])})")
+            _arms(draft, form, roles, tail)
+        if roles.repeated:
+            _long(draft, form, roles, tail)
+        else:
+            _wide(draft, form, tail)
+        covariates |= _covariates(draft, form, roles, tail, covariates)
+
+
+def _add(draft: Draft, block: Block) -> None:
+    block.targets = targets_of(block.entity, block.targets)
+    names = {b.name for b in draft.blocks}
+    base, n = block.name, 2
+    while block.name in names:
+        block.name, n = f"{base}_{n}", n + 1
+    draft.blocks.append(block)
+
+
+def _const(value: str, status: str = "complete", comment: str = "") -> Row:
+    return ("const", value, status, comment)
+
+
+def _persons(draft: Draft, form: str, roles: Roles, tail: str) -> None:
+    given: dict[str, Row] = {}
+    if roles.sex is not None:
+        draft.codes[form, roles.sex.name] = roles.sex_codes
+        question = next((q for c, q, _ in roles.questions if c == roles.sex.name), None)
+        if question and not roles.sex_codes:
+            given["sex"] = ("none", "", "todo", question)
+        else:
+            given["sex"] = ("recode", roles.sex.name, "todo" if question else "complete", question or "")
+    if roles.age is not None:
+        name = roles.age.name
+        if roles.age_in_months:
+            given["age_reported"] = ("linear", f"{name}; 1/12; 0; 1", "complete", "months to years, one decimal")
+        else:
+            given["age_reported"] = ("copy", name, "complete", "")
+    if roles.site is not None:
+        given["site_code"] = ("copy", roles.site.name, "complete", "")
+    given["analysis_flags"] = ("none", "", "not_collected", "none defined")
+    _add(draft, Block(f"persons{tail}", "subjects", form, given, "one row per person"))
+
+
+def _arms(draft: Draft, form: str, roles: Roles, tail: str) -> None:
+    assert roles.arm is not None
+    given = {
+        "step_id": _const("1"),
+        "day": _const("0"),
+        "arm_assigned": ("copy", roles.arm.name, "complete", ""),
+        "exit_reason": ("none", "", "not_collected", "no column with the reason of leaving was found"),
+    }
+    _add(draft, Block(f"arms{tail}", "steps", form, given, "the arm of each person"))
+
+
+# --- one row per person and time -------------------------------------------------------------------------------
+
+
+def _long(draft: Draft, form: str, roles: Roles, tail: str) -> None:
+    clock = roles.clock
+    if clock is None or (clock.verb == "recode" and not clock.codes):
+        question = next((q for c, q, _ in roles.questions if not c), "on which day is a row?")
+        if clock is not None:
+            question = f"which day is which {clock.column.delivered}?"
+        day: Row = ("none", "", "todo", question)
+    else:
+        status = "partial" if clock.undecided else "complete"
+        listed = ", ".join(clock.undecided[:8])
+        day = (clock.verb, clock.args, status, f"no day for {listed}" if clock.undecided else clock.why)
+        if clock.verb == "recode":
+            draft.codes[form, clock.column.name] = clock.codes
+    label: Row = (
+        ("copy", roles.label.name, "complete", "") if roles.label else ("none", "", "not_collected", "no label")
+    )
+    scores = draft.scores[form].found
+    baseline = [s for s in scores if all(c.name in roles.constant for c in s.columns)]
+    if scores:
+        given = {
+            "step_id": _const("1"),
+            "day": day,
+            "week_label": label,
+            "contact": _const("clinic", "partial", "not said in the files"),
+            "status": _const("attended"),
+        }
+        _add(draft, Block(f"visits{tail}", "visits", form, given, "every row is a visit that took place"))
+    for score in scores:
+        at = _const("0", "partial", "the same in every row of a person") if score in baseline else day
+        (moment,) = score.moments
+        _add(draft, _scale_block(score, form, tail, at, moment, [moment], filtered=True))
+
+
+# --- one row per person ----------------------------------------------------------------------------------------
+
+
+def _wide(draft: Draft, form: str, tail: str) -> None:
+    found = draft.scores[form].found
+    timed = [m for s in found for m in s.moments if m.time is not None]
+    timeless = [m for s in found for m in s.moments if m.time is None]
+    for undecided in (False, True):
+        some = [m for m in timed if (m.day is None) == undecided]
+        if some:
+            _add(draft, _wide_visits(form, tail, some, undecided))
+    if timeless:
+        given = _visit_targets(_const("0"), _const("baseline"))
+        names = tuple(c.name for m in timeless for c in m.columns)
+        filters = f"nothing_rated: {_or(names)}"
+        _add(draft, Block(f"visits_baseline{tail}", "visits", form, given, "one occasion", filters=filters))
+    for score in found:
+        if score.moments[0].time is None:
+            (moment,) = score.moments
+            _add(draft, _scale_block(score, form, tail, _const("0"), moment, [moment], filtered=True))
+            continue
+        for undecided in (False, True):
+            some = [m for m in score.moments if (m.day is None) == undecided]
+            if some:
+                _add(draft, _scale_block(score, form, tail, _slot_day(undecided), some[0], some, filtered=False))
+
+
+def _or(names: Sequence[str]) -> str:
+    return slot_present(tuple(names))
+
+
+def _slot_day(undecided: bool) -> Row:
+    return ("const", "{slot.2}", "todo" if undecided else "complete", _WHICH_DAY if undecided else "days of the slots")
+
+
+_WHICH_DAY = "write the day of each slot for the word todo in unpivot of the blocks document, then complete here"
+
+
+def _visit_targets(day: Row, label: Row) -> dict[str, Row]:
+    return {
+        "step_id": _const("1"),
+        "day": day,
+        "week_label": label,
+        "contact": _const("clinic", "partial", "not said in the files"),
+        "status": _const("attended"),
+    }
+
+
+def _slot(moment: Moment) -> str:
+    return f"{label_of(moment)}.{'todo' if moment.day is None else moment.day}"
+
+
+def _wide_visits(form: str, tail: str, moments: list[Moment], undecided: bool) -> Block:
+    """One slot per day; scores of one day are one visit."""
+    by_day: dict[object, list[Moment]] = {}
+    for moment in moments:
+        by_day.setdefault(label_of(moment) if moment.day is None else moment.day, []).append(moment)
+    slots = [
+        f"{_slot(same[0])}: {', '.join(dict.fromkeys(c.name for m in same for c in m.columns))}"
+        for same in by_day.values()
+    ]
+    given = _visit_targets(_slot_day(undecided), _const("{slot.1}"))
+    name = f"visits{'_undecided' if undecided else ''}{tail}"
+    return Block(name, "visits", form, given, "times at which anything was rated", unpivot="; ".join(slots))
+
+
+def _scale_block(
+    score: Score, form: str, tail: str, day: Row, first: Moment, moments: list[Moment], *, filtered: bool
+) -> Block:
+    items = first.items if score.with_items else ()
+    if items and any(m.total is None for m in moments):
+        moments = [Moment(m.label, m.day, None, m.items, m.time) for m in moments]
+        first = moments[0]
+    slots = not filtered
+    status = "partial" if score.partial else "complete"
+    total: Row = ("none", "", "not_collected", "no total; the score is computed from the items")
+    if first.total is not None:
+        total = ("copy", "{1}" if slots else first.total.name, "complete", "")
+    listed: Row = ("none", "", "not_collected", "totals only")
+    if items:
+        start = 2 if first.total is not None else 1
+        names = [f"{{{i}}}" for i in range(start, start + len(items))] if slots else [c.name for c in items]
+        unasked = _n_items(score) - len(items)
+        listed = ("items", "; ".join([score.instrument, *names, *["-"] * unasked]), "complete", "")
+    columns = [
+        tuple(c.name for c in ((m.total,) if m.total else ()) + (m.items if score.with_items else ())) for m in moments
+    ]
+    given = {
+        "step_id": _const("1"),
+        "day": day,
+        "instrument_id": _const(score.instrument, status, score.why),
+        "rater": _const(_rater(score), "partial", "as usual for the instrument"),
+        "contact": _const("clinic", "partial", "not said in the files"),
+        "occasion": _const("1"),
+        "score": total,
+        "items": listed,
+    }
+    undecided = slots and first.day is None
+    return Block(
+        f"{score.instrument.lower()}{'_undecided' if undecided else ''}{tail}",
+        "scales",
+        form,
+        given,
+        score.why,
+        filters=f"not_rated: {_or(columns[0])}" if filtered else "",
+        unpivot="; ".join(f"{_slot(m)}: {', '.join(c)}" for m, c in zip(moments, columns, strict=True))
+        if slots
+        else "",
+    )
+
+
+def _n_items(score: Score) -> int:
+    """Items the mapping must name; those of a scale of the study's own are as many as there are columns."""
+    if score.own is not None:
+        return len(score.moments[0].items)
+    return len(item_rows(score.instrument))
+
+
+def _rater(score: Score) -> str:
+    found = [r["rater"] for r in seed_rows("ref_scales") if r["scale_id"] == score.instrument]
+    return found[0] if found and found[0] in ("clinician", "self") else "unknown"
+
+
+# --- facts of a person -----------------------------------------------------------------------------------------
+
+
+def _covariates(draft: Draft, form: str, roles: Roles, tail: str, seen: set[str]) -> set[str]:
+    """Other columns that are the same in all rows of a person, as variables of the study."""
+    free = [c for c in free_columns(draft, form, ()) if c.name in roles.constant and c.name not in seen]
+    free = [c for c in free if all(said.isdigit() for _, said in split_time(c.delivered))]  # others belong to a time
+    numeric = [c for c in free if c.kind == "number" and c.delivered.strip()]
+    coded = [c for c in free if c.kind == "text" and len(c.values) <= MOST_CODES and len(c.values) < c.n_filled]
+    for kind, columns in (("numeric", numeric), ("coded", coded)):
+        if not columns:
+            continue
+        slots = [f"{draft.study}_{c.name}: {c.name}" for c in columns]
+        text = kind == "coded"
+        given: dict[str, Row] = {
+            "variable_id": _const("{slot}"),
+            "occasion": _const("1"),
+            "value_num": ("none", "", "not_collected", "a code") if text else ("copy", "{1}", "complete", ""),
+            "value_code": ("copy", "{1}", "complete", "") if text else ("none", "", "not_collected", "a number"),
+            "as_of_day": ("none", "", "not_collected", "no day is said"),
+        }
+        _add(
+            draft,
+            Block(f"covariates_{kind}{tail}", "history", form, given, "facts of the person", unpivot="; ".join(slots)),
+        )
+        draft.rows.setdefault("variables", []).extend(_variable(draft, c, kind) for c in columns)
+    return {c.name for c in (*numeric, *coded)}
+
+
+def _variable(draft: Draft, column: Profile, kind: str) -> dict[str, str]:
+    return {
+        "variable_id": f"{draft.study}_{column.name}",
+        "label": column.description or column.delivered.strip(),
+        "kind": kind,
+        "unit": "",
+        "value_min": "",
+        "value_max": "",
+        "source": f"column {column.delivered.strip()}",
+        "verified": "draft",
+    }

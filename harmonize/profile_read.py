@@ -1,0 +1,111 @@
+"""Reading a file of unknown layout as text: the small door between `trd new-study` and the readers."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from harmonize.readers import LandingError
+from harmonize.readers.facts import FileFacts
+from harmonize.readers.header import header_rows
+from harmonize.readers.kinds import kind_of
+from harmonize.readers.opening import open_reader
+from harmonize.sources import Column, Form
+
+
+@dataclass
+class ReadText:
+    """A file's columns as text, blank '', with what the file itself says of them, by position.
+
+    `format` is what the sources YAML must say; `missing` maps a code to why it is one.
+    """
+
+    names: tuple[str, ...]
+    texts: list[list[str]]
+    format: dict[str, Any]
+    labels: dict[int, str] = field(default_factory=dict)
+    value_labels: dict[int, dict[str, str]] = field(default_factory=dict)
+    missing: dict[int, dict[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_text(path: Path) -> ReadText:
+    """Read one file of any kind that lands. Raises LandingError with file and row where it is damaged."""
+    if not path.is_file():
+        raise LandingError("there is no such file", file=str(path), remedy="Correct the path")
+    kind = kind_of(path.name, {})
+    layout: dict[str, Any] = {"kind": kind}
+    notes: list[str] = []
+    if kind == "delimited":
+        layout["encoding"], notes = _encoding(path)
+    form = Form("draft", "draft", "", (path.name,), layout, ())
+    with tempfile.TemporaryDirectory(prefix="trd_new_study_") as work, open_reader(path, form, Path(work)) as reader:
+        rows = 0
+        labels: dict[int, str] = {}
+        if reader.head is not None:
+            rows, reason = _header_rows(reader.names, reader.head, path.name)
+            layout["header_rows"] = [rows]
+            if rows == 2:
+                labels = {i: cell.strip() for i, cell in enumerate(reader.head[1]) if cell.strip()}
+                notes.append(f"row 2 holds descriptions: {reason}")
+        tables = [t.select([str(i) for i in range(len(reader.names))]) for t in reader.tables(rows)]
+        names, sheet, facts = reader.names, reader.sheet, reader.facts
+    if sheet:
+        layout["sheet"] = sheet
+    notes += facts.remarks
+    table = pa.concat_tables(tables) if tables else None
+    texts = [
+        [(v or "").strip() for v in table.column(i).to_pylist()] if table is not None else [] for i in range(len(names))
+    ]
+    read = ReadText(names, texts, layout, labels=labels, notes=tuple(notes))
+    _add_facts(read, facts)
+    return read
+
+
+def _add_facts(read: ReadText, facts: FileFacts) -> None:
+    """Labels, meanings of codes and declared missing codes that the file itself holds."""
+    for position, name in enumerate(read.names):
+        said = facts.column(name)
+        if said is None:
+            continue
+        if said.label:
+            read.labels[position] = said.label
+        if said.value_labels:
+            read.value_labels[position] = dict(said.value_labels)
+        if said.missing_seen:
+            read.missing[position] = {
+                code: f"{code} occurs {n} times, declared as missing by the file"
+                for code, n in said.missing_seen.items()
+            }
+
+
+def _encoding(path: Path) -> tuple[str, list[str]]:
+    """utf-8 where the bytes allow it; else UTF-16 by its mark, else Windows' western letters, with a note."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as stream:
+            content = stream.read()
+    except (OSError, EOFError):
+        return "utf-8", []  # the reader finds the fault and says where
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16", ["the file is UTF-16"]
+    try:
+        content.decode("utf-8")
+        return "utf-8", []
+    except UnicodeDecodeError as error:
+        byte = f"0x{content[error.start]:02x}"
+        why = f"byte {byte} at offset {error.start:,} is not UTF-8: read as cp1252; otherwise change encoding"
+        return "cp1252", [why]
+
+
+def _header_rows(names: tuple[str, ...], head: tuple[tuple[str, ...], ...], file: str) -> tuple[int, str]:
+    """1 or 2 header rows, with the reason, as landing judges a form that leaves it open."""
+    columns = tuple(Column(n, "") for n in dict.fromkeys(n.strip().lower() for n in names) if n)
+    form = Form("draft", "draft", "", (file,), {}, columns)
+    return header_rows(form, [n.strip().lower() for n in names[:1]], head, [1, 2], file)

@@ -1,0 +1,110 @@
+"""Any subset of studies builds, and a study's rows are the same whatever other studies are landed or known."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from harmonize.landing import land
+from harmonize.mapping import has_mapping
+from harmonize.paths import REPO, Warehouse, public_data
+from harmonize.sources import studies, study
+from harmonize.synthetic.studies import available, synthetic
+from tests.dbt_project import kit
+
+MAPPED = sorted(s.name for s in studies() if has_mapping(s.name))
+N, SEED = 40, 4
+
+Content = dict[str, dict[str, tuple[int, int]]]
+"""Study → table → rows and an order-free fingerprint of them, every column with its bytes."""
+
+
+def deliver(name: str, folder: Path) -> Path | None:
+    """A small delivery of the study, with faults where its writer can plant them; None where none can be had."""
+    if name in available():
+        write = synthetic(name).write
+        faults = {"faults": True} if "faults" in inspect.signature(write).parameters else {}
+        write(folder / name, N, SEED, **faults)
+        return folder / name
+    public, place = public_data(), study(name).public_folder
+    return public / place if public and place and (public / place).is_dir() else None
+
+
+def content(warehouse: Warehouse) -> Content:
+    """The published rows of each study, table by table."""
+    found: Content = defaultdict(dict)
+    with kit.published(warehouse) as connection:
+        tables = connection.execute(
+            "select schema_name || '.' || table_name, column_name from duckdb_columns() where not internal"
+            " and schema_name in ('cdm', 'marts', 'quality') and column_name in ('study_id', 'study') order by 1"
+        ).fetchall()
+        for table, key in tables:
+            for name, *rows in connection.execute(
+                f"select {key}, count(*), sum(hash(t)::hugeint) from {table} as t group by 1"
+            ).fetchall():
+                found[name][table] = (rows[0], rows[1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def deliveries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What each study delivers; studies of which nothing can be had are left out."""
+    folder = Path(tmp_path_factory.mktemp("delivered"))
+    found = {name: deliver(name, folder) for name in MAPPED}
+    return {name: delivery for name, delivery in found.items() if delivery}
+
+
+@pytest.fixture(scope="module")
+def together(deliveries: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Content:
+    """All studies that can be had in one warehouse."""
+    house = Warehouse(Path(tmp_path_factory.mktemp("together")))
+    for name, delivery in deliveries.items():
+        land(study(name), delivery, house, synthetic=name in available())
+    return content(kit.build(house))
+
+
+def project_of(kept: str, folder: Path) -> Path:
+    """The project as it would be if `kept` were the only study ever added: own files removed, the rest compiled."""
+    for part in ("harmonize", "schemas", "dbt_project"):
+        ignore = shutil.ignore_patterns("target", "logs", "__pycache__", "*__unit_tests.yml")
+        shutil.copytree(REPO / part, folder / part, ignore=ignore)
+    for other in (s.name for s in studies() if s.name != kept):
+        for path in (folder / "dbt_project" / "models").glob(f"*/{other}"):
+            shutil.rmtree(path)
+        mappings = folder / "harmonize" / "mappings"
+        shutil.rmtree(mappings / other, ignore_errors=True)
+        for document in (mappings / f"{other}.csv", mappings / f"{other}_blocks.csv"):
+            document.unlink(missing_ok=True)
+    run = [sys.executable, "-c", "from harmonize import compiler; compiler.write_all()"]
+    subprocess.run(run, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, check=True)
+    return folder / "dbt_project"
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_a_study_alone_is_as_beside_the_others(
+    deliveries: dict[str, Path], together: Content, tmp_path: Path, name: str
+) -> None:
+    """Pseudonyms, site numbers, occasions, refusals, counts: every row of every published table is the same in a
+    warehouse that never heard of another study. So adding or removing one changes nothing of the others."""
+    if name not in deliveries:
+        pytest.skip(f"no delivery of {name}: its public data are not here")
+    house = Warehouse(tmp_path / "house")
+    land(study(name), deliveries[name], house, synthetic=name in available())
+    alone = content(kit.build(house, project=project_of(name, tmp_path)))
+    assert alone == {name: together[name]}
+    assert alone[name]["cdm.subjects"][0] > 0
+
+
+def test_the_fingerprints_see_a_changed_byte(together: Content) -> None:
+    """The comparison can fail: it looks at all tables, and what it sees of two studies differs."""
+    tables = {table for by_table in together.values() for table in by_table}
+    assert {"cdm.subjects", "cdm.scales", "marts.first_line", "quality.form_rows", "quality.landings"} <= tables
+    subjects = [tables["cdm.subjects"] for tables in together.values() if "cdm.subjects" in tables]
+    assert len(set(subjects)) == len(subjects)
