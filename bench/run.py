@@ -3,6 +3,9 @@
 For each size: synthetic raw Parquet as landing writes it, `bench/bare.sql` in a DuckDB process of its own, and
 `dbt build` without unit tests and marts (then marts and unit tests apart), each the median of some runs, with peak
 memory of the process. Landing of text is timed once per size up to --land-up-to.
+
+Then the same with all synthetic studies in one warehouse, --together persons of each. Their raw Parquet is made by
+landing itself; there is no bare query of the other studies yet, so that build stands without a yardstick.
 """
 
 from __future__ import annotations
@@ -49,10 +52,11 @@ class Timing:
 def main() -> None:
     """Run the benchmark and print a table; `--json` for a machine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[4_000, 100_000, 1_000_000], help="numbers of persons")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[4_000, 100_000, 1_000_000], help="numbers of persons")
     parser.add_argument("--runs", type=int, default=3, help="runs per measurement; the median counts")
     parser.add_argument("--folder", type=Path, default=REPO / "warehouse" / "bench", help="where the data are made")
     parser.add_argument("--land-up-to", type=int, default=100_000, help="largest size whose text files are landed")
+    parser.add_argument("--together", type=int, default=250_000, help="persons of each study in one build; 0: none")
     parser.add_argument("--only", nargs="+", choices=["land", "bare", *SUITES], help="measure only these")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
@@ -72,6 +76,10 @@ def main() -> None:
                 timings.append(measure(name, n, n_rows, options.runs, dbt(house, selection), house))
         if not options.json:
             show(timings)
+    if options.together:
+        timings += measure_together(options.folder, options.together, options.runs, wanted)
+        if not options.json:
+            show(timings)
     if options.json:
         print(json.dumps([asdict(t) | {"rows_per_second": t.rows_per_second} for t in timings], indent=2))
 
@@ -87,6 +95,47 @@ def prepare(house: Path, n: int) -> int:
         print(f"making {n:,} persons", file=sys.stderr, flush=True)
         raw.mkdir(parents=True, exist_ok=True)
         stard.write_parquet(raw, n, seed=1)
+    return sum(pq.read_metadata(p).num_rows for p in raw.glob("*.parquet"))
+
+
+def measure_together(folder: Path, n: int, runs: int, wanted: list[str]) -> list[Timing]:
+    """The build with every synthetic study there is, `n` persons of each."""
+    from harmonize.sources import studies
+    from harmonize.synthetic.studies import available
+
+    names = [found.name for found in studies() if found.name in available()]
+    house = folder / f"{n}_of_each"
+    n_rows = sum(prepare_study(house, name, n) for name in names)
+    title, persons = f"{len(names)} studies", n * len(names)
+    timings = []
+    for name, selection in SUITES.items():
+        if name in wanted:
+            timings.append(measure(f"{name}, {title}", persons, n_rows, runs, dbt(house, selection), house))
+    return timings
+
+
+def prepare_study(house: Path, name: str, n: int) -> int:
+    """Make the raw Parquet of one study once; gives the number of raw rows. STAR*D has a writer of its own for it."""
+    import pyarrow.parquet as pq
+
+    from harmonize.landing import land
+    from harmonize.paths import Warehouse
+    from harmonize.sources import study
+    from harmonize.synthetic.studies import synthetic
+
+    raw, made = house / "raw" / name, house / f"{name}.made"
+    if not made.exists():
+        print(f"making {n:,} persons of {name}", file=sys.stderr, flush=True)
+        shutil.rmtree(raw, ignore_errors=True)
+        module = synthetic(name)
+        if hasattr(module, "write_parquet"):
+            module.write_parquet(raw, n, seed=1)
+        else:
+            delivered = house / "delivered" / name
+            module.write(delivered, n, 1)
+            land(study(name), delivered, Warehouse(house), synthetic=True)
+            shutil.rmtree(delivered)
+        made.touch()
     return sum(pq.read_metadata(p).num_rows for p in raw.glob("*.parquet"))
 
 

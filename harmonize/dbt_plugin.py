@@ -44,6 +44,7 @@ class Plugin(BasePlugin):
                 f"another build is working in {house.next}; wait for it, or read with --target published"
             ) from None
         ensure_raw(studies(), house)
+        self.raw_at_start = raw_state(house)
         self._prepare_working_files()
         conn.execute(f"set temp_directory = '{house.next / 'spill'}'")
         conn.create_function("trd_end", self.end, [bool], bool, side_effects=True)
@@ -75,10 +76,13 @@ class Plugin(BasePlugin):
     def end(self, green: bool) -> bool:
         """The run is over. Puts the working file in the place of the published one if it was full and green.
 
-        Gives whether it was published; otherwise nothing is done.
+        Gives whether it was published; otherwise nothing is done. Raises RuntimeError where a form was landed while
+        the build ran: the gate may then have read other rows than the tables, which read the files again.
         """
         assert self.connection is not None
         self.unfinished.unlink(missing_ok=True)
+        if green and raw_state(self.warehouse) != self.raw_at_start:
+            raise RuntimeError("files were landed while the build ran, nothing is published; build again")
         if not green or _is_partial():
             return False
         working = self.warehouse.next / "trd.duckdb"
@@ -93,6 +97,12 @@ class Plugin(BasePlugin):
         os.fsync(folder)
         os.close(folder)
         return True
+
+
+def raw_state(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
+    """Inode and time of every raw file: a landing changes both."""
+    found = {path: path.stat() for path in warehouse.raw.glob("*/*.parquet")}
+    return {str(path): (stat.st_ino, stat.st_mtime_ns) for path, stat in found.items()}
 
 
 def pseudonym_key(warehouse: Warehouse) -> str:

@@ -12,6 +12,8 @@ from analysis.warehouse import Warehouse
 
 STAGES = ("entered", "with_baseline_score", "with_later_visit", "with_exit_score", "moved_on")
 """Stages of a step that all lie within `entered`."""
+FIRST_LINE = ("is_in_trajectories", "is_evaluable", "left_early", "intolerant")
+"""What can be said of a first treatment episode, as columns of marts.first_line."""
 
 # Counts of low weight are withheld before counts of high weight.
 HEADLINE, STAGE, PLAIN, DETAIL = 20.0, 8.0, 3.0, 1.0
@@ -20,7 +22,8 @@ HEADLINE, STAGE, PLAIN, DETAIL = 20.0, 8.0, 3.0, 1.0
 def collect(warehouse: Warehouse) -> Counts:
     """All counts of all landed studies."""
     counts = Counts()
-    parts = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _coverage, _refusals, _issues, _findings)
+    people = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _first_line)
+    parts = (*people, _coverage, _refusals, _issues, _findings)
     for part in parts:
         part(warehouse, counts)
     _across(counts)
@@ -240,6 +243,39 @@ def _findings(warehouse: Warehouse, counts: Counts) -> None:
     sql = f"select study_id, check_id, observed from quality.reconciliation where {asked}"
     for (study, check), n in _rows(warehouse, sql, 2):
         counts.add((study, "reconciled", check), n, DETAIL)
+
+
+def _first_line(warehouse: Warehouse, counts: Counts) -> None:
+    """First treatment episodes: persons = sum of the classes = sum of the adequate = evaluable + not."""
+    split = {"class": "coalesce(treatment_class, 'not known')", "adequate": "adequate"}
+    parts: dict[Key, list[Key]] = defaultdict(list)
+    for (study,), n in _rows(warehouse, "select study_id, count(*) as n from marts.first_line group by all", 1):
+        counts.add((study, "first", "persons"), n, HEADLINE)
+    for kind, value in split.items():
+        sql = f"select study_id, {value} as value, count(*) as n from marts.first_line group by all"
+        for (study, name), n in _rows(warehouse, sql, 2):
+            parts[study, kind].append(counts.add((study, "first", kind, name), n, PLAIN))
+    flags = ", ".join(f"count(*) filter (where {flag}) as {flag}" for flag in FIRST_LINE)
+    sql = f"select study_id, {flags} from marts.first_line group by all"
+    sql = f"select * from ({sql}) unpivot (n for kind in ({', '.join(FIRST_LINE)}))"
+    for (study, flag), n in _rows(warehouse, sql, 2):
+        counts.add((study, "first", flag), n, PLAIN)
+    for study in {key[0] for key in counts.values if key[1:] == ("first", "persons")}:
+        persons = (study, "first", "persons")
+        for kind in split:
+            counts.split(persons, parts[study, kind], "no " + kind)
+        used, evaluable, early, intolerant = ((study, "first", flag) for flag in FIRST_LINE)
+        counts.within(used, persons)
+        counts.within(evaluable, used)
+        counts.split(persons, [evaluable, early, intolerant], "not scored from week 4 on")
+        if (study, "persons", "persons_accepted") in counts.values:
+            counts.within(persons, (study, "persons", "persons_accepted"))
+        # who entered the only treatment step, and who has an exit score there, are nearly the same persons
+        for key in list(counts.values):
+            if key[:2] == (study, "step") and key[-1] == "entered" and key not in counts.implied:
+                counts.within(key, persons)
+            if key[:2] == (study, "outcome") and key[-1] == "with_exit" and key not in counts.implied:
+                counts.within(key, used)
 
 
 def _across(counts: Counts) -> None:

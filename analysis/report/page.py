@@ -52,6 +52,8 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         synthetic=[s for s in shown if s.synthetic],
         definitions=tables.definitions(warehouse, used),
         instruments={i: names.instruments.get(i, "") for i in sorted(_instruments(sections))},
+        side_by_side=tables.side_by_side(cells, shown),
+        compared=[s for s in shown if (s.study_id, "first", "persons") in cells.cells],
         coverage=tables.coverage(warehouse, cells, shown),
         cells=cells,
         minimum=minimum,

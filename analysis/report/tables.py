@@ -239,6 +239,42 @@ def _verdict(cells: Published, scale: Key, definition: str, outcome: str) -> Ver
     )
 
 
+SIDE_BY_SIDE = (
+    ("", (("persons", ("persons",)),)),
+    (
+        "first treatment",
+        tuple((c, ("class", c)) for c in ("SSRI", "SNRI", "CBT", "other", "combination", "not known")),
+    ),
+    ("adequate", tuple((a, ("adequate", a)) for a in ("yes", "no", "unknown"))),
+    (
+        "for trajectories",
+        (
+            ("a score within the weeks that count", ("is_in_trajectories",)),
+            ("on treatment and scored from week 4 on", ("is_evaluable",)),
+            ("left early, before week 4", ("left_early",)),
+            ("left before for intolerance", ("intolerant",)),
+        ),
+    ),
+)
+
+
+def side_by_side(cells: Published, shown: Sequence[Study]) -> list[dict[str, Any]]:
+    """First treatment episodes, one column per study: count and share of the study's persons."""
+    ids = [s.study_id for s in shown if (s.study_id, "first", "persons") in cells.cells]
+    rows = []
+    for group, lines in SIDE_BY_SIDE:
+        for label, key in lines:
+            found = [(cells.cells.get((s, "first", *key)), _share_of_persons(cells, s, key)) for s in ids]
+            if any(cell is not None for cell, _ in found):
+                rows.append({"group": group, "label": label, "cells": found})
+    return rows
+
+
+def _share_of_persons(cells: Published, study: str, key: tuple[str, ...]) -> float | None:
+    part, persons = (study, "first", *key), (study, "first", "persons")
+    return cells.percent(part, persons) if part in cells.cells and part != persons else None
+
+
 def definitions(warehouse: Warehouse, used: Sequence[str]) -> list[dict[str, str]]:
     """The text of each definition that the page uses, with where it comes from and whether that was read."""
     frame = warehouse.frame("select * from reference.outcome_definitions order by outcome_id")
@@ -292,7 +328,19 @@ def coverage(warehouse: Warehouse, cells: Published, shown: Sequence[Study]) -> 
     for entity in (t for t in tables if t in found):
         rows = sorted(found[entity].items(), key=lambda item, e=entity: place[e, item[0]])  # type: ignore[misc]
         counts = [cells.get((s, "rows", entity)) for s in ids]
-        result.append({"entity": entity, "counts": counts, "rows": [(c, [by.get(s) for s in ids]) for c, by in rows]})
+        result.append(
+            {
+                "entity": entity,
+                "counts": counts,
+                "rows": [(c, [by.get(s) for s in ids]) for c, by in rows],
+                "reasons": [
+                    (c, s.title, by[s.study_id]["status"].replace("_", " "), by[s.study_id]["comment"])
+                    for c, by in rows
+                    for s in shown
+                    if by.get(s.study_id, {}).get("comment") and by[s.study_id]["status"] != "complete"
+                ],
+            }
+        )
     return result
 
 

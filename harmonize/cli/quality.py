@@ -144,7 +144,10 @@ def _show_findings(what: str, columns: list[str], rows: list[tuple[Any, ...]], n
     panel="Quality",
 )
 def coverage(ctx: typer.Context, study: StudyOption = None, as_json: JsonOption = False) -> None:
-    """Show what each study holds: per table and column the mapping's status and the share of rows with a value."""
+    """Show what each study holds: the matrix study × variable, and why a variable is not complete.
+
+    With --study the rows of one study, with numbers. Share: accepted rows with a value.
+    """
     query = """
         select study_id, entity, column_name, status, n_rows, n_values, share, comment
         from marts.coverage as q
@@ -156,6 +159,31 @@ def coverage(ctx: typer.Context, study: StudyOption = None, as_json: JsonOption 
         columns, rows = _fetch(connection, query.format(where=where), values)
     if as_json:
         console.show_json({"coverage": [dict(zip(columns, row, strict=True)) for row in rows]})
-        return
-    shown = [[*row[:6], None if row[6] is None else f"{100 * float(row[6]):.1f} %", row[7]] for row in rows]
-    _show_findings("coverage", columns, [tuple(row) for row in shown], len(shown))
+    elif study is None and rows:
+        _show_matrix(rows)
+    else:
+        shown = [[*row[:6], _share(row[6]), row[7]] for row in rows]
+        _show_findings("coverage", columns, [tuple(row) for row in shown], len(shown))
+
+
+def _share(share: object) -> str | None:
+    return None if share is None else f"{100 * float(str(share)):.1f} %"
+
+
+def _show_matrix(rows: list[tuple[Any, ...]]) -> None:
+    """Variables × studies: status and share; then every reason the mappings give for what is not complete."""
+    studies = sorted({row[0] for row in rows})
+    cells = {
+        (entity, column, study): f"{status.replace('_', ' ')} {_share(share) or '(no rows)'}"
+        for study, entity, column, status, _, _, share, _ in rows
+    }
+    variables = sorted({(row[1], row[2]) for row in rows})
+    matrix = [[f"{e}.{c}", *(cells.get((e, c, study)) for study in studies)] for e, c in variables]
+    console.show_table("coverage: status by the mapping, share of rows with a value", ["variable", *studies], matrix)
+    reasons = [
+        [f"{entity}.{column}", study, status.replace("_", " "), comment]
+        for study, entity, column, status, _, _, _, comment in rows
+        if comment and status != "complete"
+    ]
+    if reasons:
+        console.show_table("why not complete", ["variable", "study", "status", "reason"], sorted(reasons))

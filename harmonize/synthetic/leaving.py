@@ -17,12 +17,13 @@ LEAVING = ("no_benefit", "intolerance", "benefit", "lost")
 
 
 def lost_driver(
-    world: World, persons: Persons, step: Step, scores: Floats, *, centre: float, scale: float
+    world: World, persons: Persons, step: Step, scores: Floats, *, centre: float | Floats, scale: float
 ) -> Floats | None:
     """What being lost before each visit depends on: (n, visits), about standard normal; None in most worlds.
 
-    `scores` (n, visits) are the scores of all planned visits, seen or not, entry first; `centre` and `scale` are a
-    typical score and its spread. In W4a the last seen score counts, in W4d the one that would have come next.
+    `scores` (n, visits) are the scores of all planned visits, seen or not, entry first; `centre` (one number or one per
+    visit) and `scale` are a typical score and its spread. In W4a the last seen score counts, in W4d the one that would
+    have come next.
     """
     if world.leaving_on == "nothing":
         return None

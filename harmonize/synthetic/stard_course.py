@@ -55,8 +55,8 @@ _ARM_DRUGS = np.array(
     [[DRUGS.index(ARMS[a][i]) if i < len(ARMS[a]) else -1 for i in range(2)] for a in ARM_NAMES], dtype=np.int8
 )
 _FIRST_DECISION = 3
-_QIDS_CENTRE, _QIDS_SCALE = 11.0, 5.0
-"""A typical QIDS16 under treatment, for worlds where being lost depends on it."""
+_QIDS_CENTRE, _QIDS_SCALE = {L1: np.array([15.4, 12.8, 11.4, 10.5, 9.6, 9.0, 8.8])}, 5.0
+"""Typical QIDS16 at the visits of a level, for worlds where being lost depends on it; after level 1 it is 11."""
 
 
 def _solved_name(arm: str) -> str:
@@ -325,7 +325,7 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
     driver = None
     if c.world.leaving_on != "nothing":
         scores = observed("QIDS_SR16", range(len(WEEKS)))
-        driver = lost_driver(c.world, who, step, scores, centre=_QIDS_CENTRE, scale=_QIDS_SCALE)
+        driver = lost_driver(c.world, who, step, scores, centre=_QIDS_CENTRE.get(level, 11.0), scale=_QIDS_SCALE)
     lost = first_visit_missed(f"lost {name}", number, shares, draws, driver, slope_of(c.world))
     intolerant = np.outer(_of_arm(c, level, own, "intolerant")[here], p.intolerant_when)
     found = intolerant_visit(f"intolerant {name}", who, intolerant, draws)
@@ -346,7 +346,9 @@ def _leave(c: Course, level: int, draws: Draws, p: Population, own: dict[str, fl
     gone = np.flatnonzero((kind == LOST) | (kind == INTOLERANCE))
     last = visit[gone]
     seen = totals("QIDS_C16", administer("QIDS_C16", theta[gone, last], key[gone, last], draws, world=c.world))
-    least = np.floor(p.finished + draws.uniform(f"finished {name}", number))
+    adds = np.isin(c.arm[here, level], _positions(("CIT+BUP", "CIT+BUS", "CIT+CT")))
+    of_way = np.array(p.finished)[np.where(level == L1, 0, np.where(adds, 2, 1))]
+    least = np.floor(of_way + draws.uniform(f"finished {name}", number))
     finished = np.zeros(len(here), dtype=bool)
     finished[gone] = seen <= np.where(kind[gone] == LOST, least[gone], good[gone] - p.intolerant_margin)
     kind[finished] = WELL

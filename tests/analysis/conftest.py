@@ -29,6 +29,8 @@ create table marts.step_scores (subject_id varchar, step_id varchar, instrument_
     baseline_score double, exit_score double);
 create table marts.outcomes (subject_id varchar, step_id varchar, instrument_id varchar, definition_id varchar,
     study_id varchar, verdict varchar);
+create table marts.first_line (subject_id varchar, study_id varchar, treatment_class varchar, adequate varchar,
+    is_in_trajectories boolean, is_evaluable boolean, left_early boolean, intolerant boolean);
 create table marts.coverage (study_id varchar, entity varchar, column_name varchar, status varchar, comment varchar,
     n_blocks bigint, n_rows bigint, n_values bigint, share double);
 create table cdm.visits (study_id varchar, subject_id varchar, status varchar);
@@ -82,6 +84,8 @@ insert into marts.outcomes select 'p' || i, '1', 'HRSD17', d, 'alpha',
         when (d = 'response_50' and i < 25) or (d = 'partial' and i in (25, 26, 27))
         or (d = 'nonresponse' and i >= 28) or (d = 'remission_7' and i < 13) then 'met' else 'not_met' end
     from range(50) as r(i), (values ('response_50'), ('partial'), ('nonresponse'), ('remission_7')) as x(d);
+insert into marts.first_line select 'p' || i, 'alpha', case when i < 30 then 'SSRI' when i < 48 then 'SNRI' end,
+    case when i < 20 then 'yes' else 'unknown' end, i < 45, i < 38, i >= 45, i in (38, 39) from range(50) as r(i);
 insert into marts.coverage values ('alpha', 'visits', 'status', 'complete', null, 1, 67, 67, 1),
     ('alpha', 'visits', 'subject_id', 'partial', 'by hand', 1, 67, 64, 64 / 67);
 insert into cdm.visits select 'alpha', 'p' || i, case when i < 55 then 'attended' else 'missed' end

@@ -65,6 +65,17 @@ def test_sections_and_numbers(page: str) -> None:
     assert text.count("✓ holds") == 3
 
 
+def test_studies_stand_side_by_side(page: str) -> None:
+    """30 of 50 persons began with an SSRI, 18 with an SNRI; of the two without a class neither number nor rest."""
+    text = words(page)
+    assert "Studies side by side" in text
+    table = text[text.index("Studies side by side") : text.index("Attrition Persons")]
+    assert re.search(r"persons 50\b", table)
+    assert re.search(r"not known <5\b", table)
+    assert re.search(r"intolerance <5\b", table)
+    assert "by hand" in text, "the reason why a column is not complete"
+
+
 def test_small_counts_are_not_on_the_page(page: str) -> None:
     text = words(page)
     assert "<5 of" in text, "three partial responses"

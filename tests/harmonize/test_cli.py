@@ -423,7 +423,10 @@ def test_coverage(published: Trd) -> None:
     rows = published("coverage", "--study", "dia", "--json").document["coverage"]
     sex = next(row for row in rows if (row["entity"], row["column_name"]) == ("subjects", "sex"))
     assert (sex["status"], sex["n_rows"], sex["n_values"], sex["share"]) == ("complete", 2, 2, 1.0)
-    assert "100.0 %" in published("coverage").out
+    matrix = published("coverage").out
+    assert "100.0 %" in matrix
+    assert "why not complete" in matrix
+    assert "drop-out is only seen as absent rows" in matrix
 
 
 def test_sql_prints_all_columns_uncut(published: Trd) -> None:

@@ -21,6 +21,7 @@ import harmonize.readers.statfile as statfile
 import harmonize.readers.workbook as workbook
 from harmonize.sources import Column
 from tests.harmonize.landkit import ID, House, form
+from tests.harmonize.sas_writer import write_sas7bdat
 
 Row = tuple[str, Decimal | None, dt.date | None]
 
@@ -84,6 +85,10 @@ def write_xpt(rows: list[Row], path: Path) -> None:
     pyreadstat.write_xport(frame(rows), str(path), variable_format={"day": "DATE9"})
 
 
+def write_sas(rows: list[Row], path: Path) -> None:
+    write_sas7bdat(frame(rows), path, {"day": "DDMMYYP10"})
+
+
 def write_parquet(rows: list[Row], path: Path) -> None:
     table: dict[str, Any] = {**frame(rows), "day": [d for _, _, d in rows]}
     pd.DataFrame(table).to_parquet(path, index=False)
@@ -107,6 +112,7 @@ WRITERS = {
     "sav": write_sav,
     "dta": write_dta,
     "xpt": write_xpt,
+    "sas7bdat": write_sas,
     "parquet": write_parquet,
     "xlsx": write_xlsx,
 }

@@ -19,11 +19,13 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
+import harmonize.readers.sheet_xml as sheet_xml
 import harmonize.readers.statfile as statfile
 import harmonize.readers.workbook as workbook
 from harmonize.landing import LandingError, read_ledger
 from harmonize.sources import Column
 from tests.harmonize.landkit import ID, House, form
+from tests.harmonize.sas_writer import write_sas7bdat
 
 FRAME = pd.DataFrame(
     {
@@ -46,6 +48,7 @@ def _xlsx(frame: pd.DataFrame, path: Path) -> None:
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], Any]] = {
     "sav": lambda frame, path: pyreadstat.write_sav(frame, str(path)),
     "zsav": lambda frame, path: pyreadstat.write_sav(frame, str(path), compress=True),
+    "sas7bdat": write_sas7bdat,
     "dta": lambda frame, path: pyreadstat.write_dta(frame, str(path)),
     "xpt": lambda frame, path: pyreadstat.write_xport(frame, str(path)),
     "parquet": lambda frame, path: frame.to_parquet(path, index=False),
@@ -288,18 +291,17 @@ def test_sas_special_missing_is_a_value(house: House) -> None:
     assert "variable score: code .B is declared missing in the file (1 cells)" in report.forms[0].warnings[0]
 
 
-def test_sas_data_set_is_read_by_the_same_path(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No library here writes .sas7bdat and no genuine file is at hand: the shared path, on a transport file."""
-    monkeypatch.setitem(statfile._PARSERS, "sas7bdat", "xport")
-    monkeypatch.setattr(statfile, "check_start", lambda *_: None)
-    write(house, "xpt").rename(house.inbox / "f.sas7bdat")
-    house.land(form("f.sas7bdat"))
-    assert house.values("score") == EXPECTED["score"]
-    assert house.values("day") == DAYS
-
-
-def test_a_real_sas_data_set(house: House) -> None:
-    pytest.skip("no .sas7bdat file comes with the installed packages, and no library here writes one")
+def test_special_missing_codes_and_formats_of_a_sas_data_set(house: House) -> None:
+    """.A and ._ are codes, . is none; MONYY is no day, so the number stays."""
+    frame = pd.DataFrame({"id": ["P1", "P2", "P3", "P4"], "x": [7.0, ".A", "._", None], "m": [15046.0] * 4})
+    frame["d"] = [15046.0, ".N", None, -1.0]
+    formats = {"d": "E8601DA10.", "m": "MONYY7."}
+    write_sas7bdat(frame, house.inbox / "f.sas7bdat", formats)
+    report = house.land(form("f.sas7bdat", (*ID, Column("x", "", missing={".A": "refused"}))))
+    assert house.values("x") == ["7", ".A", "._", None]
+    assert house.values("d") == ["2001-03-12", ".N", None, "1959-12-31"]
+    assert house.values("m") == ["15046"] * 4
+    assert [w.partition(" is ")[0] for w in report.forms[0].warnings] == ["variable x: code ._"]
 
 
 def test_several_data_sets_in_a_transport_file_are_refused(house: House) -> None:
@@ -408,7 +410,9 @@ def test_names_of_a_sheet_are_refused_with_their_row(house: House) -> None:
         house.land(form("f.xlsx", header_row=2))
 
 
-def test_error_cells_are_text_with_an_address(house: House) -> None:
+@pytest.mark.parametrize("piece", [4 << 20, 300])
+def test_error_cells_are_text_with_an_address(house: House, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_xml, "_PIECE", piece)
     rows = [["id", "x", "y"], ["P1", ("=1/0", "#DIV/0!"), 2], ["P2", 3, ("=NA()", "#N/A")], ["P3", "#N/A", 4]]
     house.sheets("f.xlsx", s=rows)
     report = house.land(form("f.xlsx"))

@@ -66,8 +66,7 @@ weeks as (
         asked.definition_id,
         count(*) filter (where {{ cut_holds('week_scores.score') }}) = max(asked.n_weeks) as holds,
         count(*) filter (
-            where right(concat(';', asked.at_weeks), length(week_scores.week_label) + 1)
-                = concat(';', week_scores.week_label)
+            where concat(';', asked.at_weeks) like concat('%;', week_scores.week_label)
         ) > 0 as has_endpoint
     from asked_at_weeks as asked
     inner join {{ ref('week_scores') }} as week_scores
@@ -76,7 +75,7 @@ weeks as (
             and asked.step_id = week_scores.step_id
             and asked.instrument_id = week_scores.instrument_id
             and {{ listed_in('asked.at_weeks', 'week_scores.week_label') }}
-    where week_scores.study_id in (select study_id from asked_at_weeks)
+    where week_scores.study_id in (select asked_at_weeks.study_id from asked_at_weeks)
     group by asked.subject_id, asked.step_id, asked.instrument_id, asked.definition_id
 ),
 
