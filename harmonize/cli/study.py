@@ -18,9 +18,9 @@ Pairs = list[str] | None
 @command(
     "new-study",
     examples=[
-        "trd new-study btheb $TRD_PUBLIC_DATA/btheb/btheb_hsaur3.csv --title 'Beat the Blues'",
         "trd new-study mystudy data/*.csv --dry-run",
-        "trd new-study mystudy scores.csv --id patnr --visit visit --time V1=0 --time V2=14 --force",
+        "trd new-study mystudy scores.csv --title 'My study'",
+        "trd new-study mystudy scores.csv --id patnr --time V1=0 --force",
         "trd new-study mystudy scores.csv --instrument hamd=HRSD21 --force",
     ],
     fails="a file cannot be read, or the study is there already and --force was not given",

@@ -204,3 +204,29 @@ def test_latin_letters_and_decimal_commas_stand_in_the_contract(place: Path) -> 
     assert form.format["encoding"] == "cp1252"
     assert form.column("wert").decimal == ","
     assert form.column("groesse").aliases == ("größe",)
+
+
+def test_nothing_is_overwritten_without_force(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line: a dry run writes nothing, a second run is refused, --force replaces."""
+    from typer.testing import CliRunner
+
+    from harmonize.cli import app
+
+    def trd(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["new-study", "toy", str(place / "toy.csv"), *words])
+        return done.exit_code, done.output
+
+    (place / "toy.csv").write_text(LONG, encoding="utf-8")
+    assert trd("--dry-run")[0] == 0
+    assert draft_files.standing("toy") == []
+    assert trd()[0] == 0
+    file = place / "mappings" / "toy.csv"
+    file.write_text("edited by a person", encoding="utf-8")
+    code, said = trd()
+    assert code == 1
+    assert "--force" in said
+    assert file.read_text(encoding="utf-8") == "edited by a person"
+    assert trd("--force", "--json")[0] == 0
+    assert file.read_text(encoding="utf-8").startswith("block,target,verb")
+    assert trd("--force", "--id", "nobody")[0] == 2
+    assert trd("--force", "--time", "V2")[0] == 2
