@@ -41,7 +41,7 @@ def check_study(name: str, warehouse: Warehouse) -> list[Finding]:
         raise KeyError(f"no study {name!r}: {path.name} not found; known studies: {known}")
     try:
         study = read_study(path)
-        blocks = read_mapping(study) if has_mapping(name) else ()
+        blocks = read_mapping(study, MAPPINGS) if has_mapping(name, MAPPINGS) else ()
         for block in blocks:
             if not block.undecided:
                 for target in block.targets.values():

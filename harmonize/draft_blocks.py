@@ -252,7 +252,9 @@ def _covariates(draft: Draft, form: str, roles: Roles, tail: str, seen: set[str]
     free = [c for c in free if all(said.isdigit() for _, said in split_time(c.delivered))]  # others belong to a time
     numeric = [c for c in free if c.kind == "number" and c.delivered.strip()]
     coded = [c for c in free if c.kind == "text" and len(c.values) <= MOST_CODES and len(c.values) < c.n_filled]
-    for kind, columns in (("numeric", numeric), ("coded", coded)):
+    commas = [c for c in numeric if c.decimal == ","]
+    points = [c for c in numeric if c.decimal != ","]
+    for kind, columns in (("numeric", points), ("numeric", commas), ("coded", coded)):
         if not columns:
             continue
         slots = [f"{draft.study}_{c.name}: {c.name}" for c in columns]

@@ -22,6 +22,8 @@ def draft_files(draft: Draft) -> dict[Path, str]:
         MAPPINGS / f"{draft.study}.csv": _rows(draft),
     }
     for name, rows in draft.rows.items():
+        if not rows:
+            continue
         files[MAPPINGS / draft.study / f"{name}.csv"] = _csv(list(rows[0]), rows)
     return files
 

@@ -88,6 +88,11 @@ class Profile:
         points = sum(n for v, n in self.values.items() if "." in v and re.fullmatch(_NUMBER, v))
         return "," if commas and not points else "."
 
+    @property
+    def has_points(self) -> bool:
+        """It holds numbers with a decimal point."""
+        return any("." in v and re.fullmatch(_NUMBER, v) for v in self.values)
+
     @cached_property
     def by_value(self) -> dict[str, float]:
         """The number each text stands for; texts that are none are absent."""
@@ -200,6 +205,9 @@ def read_table(path: Path, taken: Collection[str] = ()) -> Table:
         for code, why in read.missing.get(column.position, {}).items():
             column.missing[code] = ("unknown", why)
     form = form_name(path, taken)
+    if any(c.decimal == "," for c in columns) and not any(c.has_points for c in columns):
+        for column in columns:
+            column.decimal = ","
     return Table(path, form, columns, len(read.texts[0]) if read.texts else 0, read.format, list(read.notes))
 
 

@@ -90,6 +90,12 @@ def find_scores(table: Table, roles: Roles, answers: Answers, study: str) -> Sco
     _item_sets(free, table, answers, scores, roles)
     _singles(free, roles, answers, scores)
     for score in scores.found:
+        if len({c.decimal for c in score.columns}) > 1:
+            scores.notes.append(
+                f"{_first(score)}: decimal commas beside points: read as commas, the rest are cell issues"
+            )
+            for column in score.columns:
+                column.decimal = ","
         _fit(score, study, scores)
     return scores
 
@@ -480,6 +486,10 @@ def _declare(score: Score, study: str, totals: list[Profile], items: list[Profil
         by_items = (math.floor(n * low), math.ceil(n * high))
         spread = by_items if spread is None else (min(spread[0], by_items[0]), max(spread[1], by_items[1]))
     assert spread is not None
+    for column in totals:
+        find_codes(column, spread)  # what is a code in one column can be a score in another: then it is a score in both
+    for column in items:
+        find_codes(column, score.own_items)
     better = re.search(WORSE_IS_LOWER, plain(score.stem)) is not None
     row |= {
         "total_min": f"{spread[0]:g}",

@@ -18,12 +18,12 @@ Pairs = list[str] | None
 @command(
     "new-study",
     examples=[
-        "trd new-study blues blues.csv --title 'Beat the Blues'",
         "trd new-study mystudy data/*.csv --dry-run",
-        "trd new-study mystudy scores.csv --id patnr --time V2=14 --force",
+        "trd new-study mystudy scores.csv --title 'My study'",
+        "trd new-study mystudy scores.csv --id patnr --time V1=0 --force",
         "trd new-study mystudy scores.csv --instrument hamd=HRSD21 --force",
     ],
-    fails="a file cannot be read, or the study exists (see --force)",
+    fails="a file cannot be read, or the study is there already and --force was not given",
     ok="the draft is written (or, with --dry-run, shown)",
     panel="A new study",
 )
