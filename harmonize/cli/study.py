@@ -23,7 +23,7 @@ Pairs = list[str] | None
         "trd new-study mystudy scores.csv --id patnr --time V1=0 --force",
         "trd new-study mystudy scores.csv --instrument hamd=HRSD21 --force",
     ],
-    fails="a file cannot be read, or the study is there already and --force was not given",
+    fails="a file cannot be read, or the study is there already",
     ok="the draft is written (or, with --dry-run, shown)",
     panel="A new study",
 )
