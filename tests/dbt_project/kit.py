@@ -17,8 +17,8 @@ from pathlib import Path
 import duckdb
 
 from harmonize.landing import land
-from harmonize.paths import DBT_PROJECT, Warehouse
-from harmonize.sources import study
+from harmonize.paths import DBT_PROJECT, REPO, Warehouse
+from harmonize.sources import studies, study
 
 PSEUDONYM_KEY = "a key for tests"
 Rows = Iterable[Mapping[str, object]]
@@ -58,6 +58,29 @@ def quick_project() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="trd_project_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return copy_project(folder / "dbt_project", "*__unit_tests.yml")
+
+
+@cache
+def project_with(kept: str) -> Path:
+    """The quick project as it would be if `kept` were the only study ever added; made once a process.
+
+    The other studies' own files are removed and the rest is compiled.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"trd_{kept}_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for part in ("harmonize", "schemas", "dbt_project"):
+        ignore = shutil.ignore_patterns("target", "logs", "__pycache__", "*__unit_tests.yml")
+        shutil.copytree(REPO / part, folder / part, ignore=ignore)
+    for other in (s.name for s in studies() if s.name != kept):
+        for path in (folder / "dbt_project" / "models").glob(f"*/{other}"):
+            shutil.rmtree(path)
+        mappings = folder / "harmonize" / "mappings"
+        shutil.rmtree(mappings / other, ignore_errors=True)
+        for document in (mappings / f"{other}.csv", mappings / f"{other}_blocks.csv"):
+            document.unlink(missing_ok=True)
+    run = [sys.executable, "-c", "from harmonize import compiler; compiler.write_all()"]
+    subprocess.run(run, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, check=True)
+    return folder / "dbt_project"
 
 
 def dbt(

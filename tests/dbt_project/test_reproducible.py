@@ -24,14 +24,16 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     folder = warehouse.root / "delivered"
     stard.write(folder, N, SEED, faults=True)
     land(study("stard"), folder, warehouse, synthetic=True)
-    return kit.build(warehouse, threads=1)
+    return kit.build(warehouse, threads=1, project=kit.project_with("stard"))
 
 
 @pytest.mark.parametrize("threads", [2, 4])
 def test_threads_do_not_change_a_table(first: Warehouse, tmp_path: Path, threads: int) -> None:
     other = Warehouse(tmp_path)
     land(study("stard"), first.root / "delivered", other, synthetic=True)
-    assert kit.content_hashes(kit.build(other, threads=threads)) == kit.content_hashes(first)
+    assert kit.content_hashes(
+        kit.build(other, threads=threads, project=kit.project_with("stard"))
+    ) == kit.content_hashes(first)
 
 
 def test_shuffled_files_give_the_same_content(first: Warehouse, tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_shuffled_files_give_the_same_content(first: Warehouse, tmp_path: Path) 
         rng.shuffle(rows)
         (folder / path.name).write_text("\n".join([names, texts, *rows]) + "\n", encoding="utf-8")
     land(study("stard"), folder, other, synthetic=True)
-    kit.build(other, threads=2)
+    kit.build(other, threads=2, project=kit.project_with("stard"))
     assert content(other) == content(first)
 
 

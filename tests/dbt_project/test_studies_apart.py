@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import shutil
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,7 +10,7 @@ import pytest
 
 from harmonize.landing import land
 from harmonize.mapping import has_mapping
-from harmonize.paths import REPO, Warehouse, public_data
+from harmonize.paths import Warehouse, public_data
 from harmonize.sources import studies, study
 from harmonize.synthetic.studies import available, synthetic
 from tests.dbt_project import kit
@@ -70,23 +66,6 @@ def together(deliveries: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     return content(kit.build(house))
 
 
-def project_of(kept: str, folder: Path) -> Path:
-    """The project as it would be if `kept` were the only study ever added: own files removed, the rest compiled."""
-    for part in ("harmonize", "schemas", "dbt_project"):
-        ignore = shutil.ignore_patterns("target", "logs", "__pycache__", "*__unit_tests.yml")
-        shutil.copytree(REPO / part, folder / part, ignore=ignore)
-    for other in (s.name for s in studies() if s.name != kept):
-        for path in (folder / "dbt_project" / "models").glob(f"*/{other}"):
-            shutil.rmtree(path)
-        mappings = folder / "harmonize" / "mappings"
-        shutil.rmtree(mappings / other, ignore_errors=True)
-        for document in (mappings / f"{other}.csv", mappings / f"{other}_blocks.csv"):
-            document.unlink(missing_ok=True)
-    run = [sys.executable, "-c", "from harmonize import compiler; compiler.write_all()"]
-    subprocess.run(run, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, check=True)
-    return folder / "dbt_project"
-
-
 @pytest.mark.parametrize("name", MAPPED)
 def test_a_study_alone_is_as_beside_the_others(
     deliveries: dict[str, Path], together: Content, tmp_path: Path, name: str
@@ -97,7 +76,7 @@ def test_a_study_alone_is_as_beside_the_others(
         pytest.skip(f"no delivery of {name}: its public data are not here")
     house = Warehouse(tmp_path / "house")
     land(study(name), deliveries[name], house, synthetic=name in available())
-    alone = content(kit.build(house, project=project_of(name, tmp_path)))
+    alone = content(kit.build(house, project=kit.project_with(name)))
     assert alone == {name: together[name]}
     assert alone[name]["cdm.subjects"][0] > 0
 
