@@ -153,10 +153,11 @@ def test_names_that_differ_by_case_are_refused(house: House, kind: str) -> None:
     frame["ID"] = ["x", "y", "z"]
     if kind == "dta":
         frame.columns = pd.Index(["id", "ID", "day", "flag"])
-    try:
-        write(house, kind, frame)
-    except Exception as refused:
-        pytest.skip(f"the writer refuses such names: {refused}")
+    if kind in ("sas7bdat", "xpt"):  # SAS names have no case, so no such file can be made
+        with pytest.raises(Exception, match=r"same name|begin_writing_sas7bdat"):
+            write(house, kind, frame)
+        return
+    write(house, kind, frame)
     with pytest.raises(LandingError, match="both called id"):
         house.land(form(f"f.{kind}"))
 

@@ -248,9 +248,9 @@ def test_where_there_are_no_courses_the_oracle_finds_none_behind_its_labels() ->
     """In W1 the labels of the same oracle tell of the next step only what exit severity tells."""
     s = seen("W1")
     c = s.course
-    slow = np.nanmean(s.scores[:, 4:], axis=1)
-    here = c.entered[:, L2] & c.entered[:, L1] & ~np.isnan(slow)
-    label = (slow[here] > 0.75 * s.scores[here, 0]).astype(float)
+    here = c.entered[:, L2] & c.entered[:, L1] & ~np.isnan(s.scores[:, 4:]).all(axis=1)
+    slow = np.nanmean(s.scores[here, 4:], axis=1)
+    label = (slow > 0.75 * s.scores[here, 0]).astype(float)
     assert abs(partial(label, c.steps[L2].propensity[here], c.exit_severity[here, L1])) < 0.05
 
 
