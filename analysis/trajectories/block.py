@@ -68,18 +68,24 @@ class Block:
         rows = panel.products[st.position[z]]
         solved = (factor.swapaxes(-1, -2) @ rows.reshape(q, -1)).reshape(r, v, q, st.m, n)
         chol: dict[tuple[int, int], Array] = {}
+        det: Array | float = 1.0
         for e, (i, j) in enumerate(zip(a, b, strict=True)):  # i <= j: entry (j, i) of the lower factor
             value = inner[:, :, e]
             if i == j:
                 value = value + s2
             for h in range(i):
                 value = value - chol[i, h] * chol[j, h]
-            chol[j, i] = np.sqrt(value) if i == j else value / chol[i, i]
+            if i == j:
+                det = det * value
+                chol[i, i] = 1 / np.sqrt(value)  # of the diagonal the reciprocals are kept
+            else:
+                chol[j, i] = value * chol[i, i]
         for j in range(q):
+            row = solved[:, :, j]
             for h in range(j):
-                solved[:, :, j] -= chol[j, h][:, :, None] * solved[:, :, h]
-            solved[:, :, j] /= chol[j, j][:, :, None]
-            logdet = logdet + 2 * np.log(chol[j, j])
+                row -= chol[j, h][:, :, None] * solved[:, :, h]
+            row *= chol[j, j][:, :, None]
+        logdet = logdet + np.log(det)
         moments = np.empty((r, v, len(st.pairs[0]), n))
         offset = 0
         for i in range(st.m):  # a run of pairs (i, i), (i, i + 1), ... at once

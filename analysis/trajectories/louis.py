@@ -86,6 +86,10 @@ def _diagonal(weighted: Array, panel: Panel) -> Array:
     m = panel.membership
     r, k1 = weighted.shape[:2]
     columns = len(m)
+    if columns == 1:
+        found = np.zeros((r, k1, k1))
+        found[:, np.arange(k1), np.arange(k1)] = weighted @ (m[0] * m[0])
+        return found
     a, b = np.triu_indices(columns)
     values = weighted @ (m[a] * m[b]).T
     found = np.zeros((r, k1 * columns, k1 * columns))

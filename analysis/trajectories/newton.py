@@ -83,7 +83,7 @@ def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Max
         damping[moved] = np.where(damping[moved] > 1e-6, damping[moved] / 10, 0.0)
         stuck = active[~better]
         fails[stuck] += 1
-        damping[stuck] = np.maximum(damping[stuck] * 10, 1e-3)
+        damping[stuck] = np.maximum(damping[stuck] * 10, 1e-4)
     else:
         _, out.distance[active], out.definite[active] = _step(
             out.gradient[active], out.hessian[active], damping[active]
