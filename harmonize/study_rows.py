@@ -30,6 +30,8 @@ class Table:
     key: tuple[str, ...]
     required: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
+    is_seed: bool = True
+    """False where another generated seed is made of the rows."""
 
     @property
     def of_studies(self) -> bool:
@@ -145,6 +147,15 @@ TABLES = (
         ("condition_id",),
         ("condition_id", "label"),
         {"whose": "self", **STUDY_VERIFIED},
+    ),
+    Table(
+        "not_collected",
+        "not_collected",
+        ("study_id", "entity", "variable_id", "status", "comment", *_PROOF),
+        ("study_id", "entity", "variable_id"),
+        ("entity", "variable_id", "status", "comment"),
+        STUDY_VERIFIED,
+        is_seed=False,
     ),
 )
 BY_SEED = {table.seed: table for table in TABLES}
