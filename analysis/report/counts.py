@@ -158,7 +158,7 @@ def _outcomes(warehouse: Warehouse, counts: Counts) -> None:
         " count(*) filter (where verdict <> 'not_determinable') as determinable,"
         " count(*) filter (where verdict = 'met') as met"
         " from marts.outcomes as outcomes inner join reference.outcome_definitions as definitions"
-        " on outcomes.definition_id = definitions.outcome_id group by all"
+        " on outcomes.definition_id = definitions.outcome_id where definitions.in_report group by all"
     )
     sql = f"select * from ({judged}) unpivot (n for kind in (determinable, met))"
     scale: Key

@@ -60,6 +60,7 @@ insert into reference.outcome_definitions values
     ('partial', 'partial response', 'any severity scale', 'pct_reduction', 'between', 25, 50, '', 'g', 'S_B', 'mixed'),
     ('nonresponse', 'non-response', 'any severity scale', 'pct_reduction', '<', 25, null, '', 'g', 'S_B', 'verified'),
     ('remission_7', 'remission', 'HRSD17', 'total', '<=', 7, null, '', null, 'S_MEMORY', 'memory');
+alter table reference.outcome_definitions add column in_report boolean default true;
 """
 
 ALPHA = """
