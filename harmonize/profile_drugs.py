@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from harmonize.profile_roles import Roles
 
 _STRENGTH = r"\(?\b\d+([.,]\d+)?(\s*[-–/]\s*\d+([.,]\d+)?)?\s*(mg|µg|ug|mcg|g)?(\s*/\s*(d|day|tag|die))?\b\)?"
-_FORM = r"\b(xr|er|sr|cr|xl|la|retard|ret|hcl|hydrochloride|hydrochlorid|hydrobromide|oxalate"
-    r"|tabs?|tabletten?|filmtabl)\b\.?"
+_FORM = (
+    r"\b(xr|er|sr|cr|xl|la|retard|ret|hcl|hydrochloride|hydrochlorid|hydrobromide|oxalate|tabs?|tabletten?"
+    r"|filmtabl)\b\.?"
+)
 
 
 @dataclass
