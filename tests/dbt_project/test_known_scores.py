@@ -40,8 +40,9 @@ def scored(
     frame["items"] = [[None if np.isnan(v) else v for v in row] for row in items] if items is not None else None
     connection.register("frame", frame)
     connection.execute(
-        "create table int_scales as select subject_id, instrument_id, cast(items as float[]) as items, 0 as day, 'self' as rater, 'web' as contact, 1 as occasion, '1' as step_id,"
-        " 's' as study_id, case when not isnan(score) then score end as score from frame"
+        "create table int_scales as select subject_id, instrument_id, cast(items as float[]) as items, 0 as day,"
+        " 'self' as rater, 'web' as contact, 1 as occasion, '1' as step_id, 's' as study_id,"
+        " case when not isnan(score) then score end as score from frame"
     )
     modelkit.run_model(connection, "scored_scales")
     connection.execute("create view scales as select * from scored_scales")
