@@ -62,7 +62,7 @@ class HrsdCalls:
 
 
 def rater_calls(chunk: Chunk) -> Calls:
-    """At enrolment, and a few days after the end of each level; many of the latter were not made, most of them of the lost."""
+    """At enrolment, and a few days after the end of each level; many of the latter were not made, least of the lost."""
     c, draws, number, own = chunk.course, chunk.draws, chunk.number, chunk.solved
     labels = len(LEVEL_CALLS)
     made = np.zeros((len(number), labels), dtype=bool)
