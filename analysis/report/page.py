@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import figures, tables
+from analysis.report import figures, remission, tables
 from analysis.report.counts import collect
 from analysis.report.disclosure import Published, Shown, minimum_count
 from analysis.warehouse import Warehouse, connect
@@ -55,6 +55,7 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         side_by_side=tables.side_by_side(cells, shown),
         compared=[s for s in shown if (s.study_id, "first", "persons") in cells.cells],
         coverage=tables.coverage(warehouse, cells, shown),
+        remission=_remission(warehouse, cells, shown),
         cells=cells,
         minimum=minimum,
         kinds=(*tables.EXCLUSIVE, "remission"),
@@ -84,6 +85,22 @@ def _study(
     }
 
 
+def _remission(warehouse: Warehouse, cells: Published, shown: list[tables.Study]) -> dict[str, Any] | None:
+    """Remission by step under several methods; None where no study with such a method is landed."""
+    found = remission.methods(warehouse, cells, {s.study_id for s in shown})
+    if not found:
+        return None
+    study = next(s for s in shown if s.study_id == found[0].study_id)
+    drawn = {"curves": remission.curves(found, "remission"), "bridge": remission.bridge(found, "bridge")}
+    return {
+        "methods": found,
+        "until": remission.last_step(found),
+        "title": study.title,
+        "synthetic": study.synthetic,
+        **{k: _drawn(figure) if figure else None for k, figure in drawn.items()},
+    }
+
+
 def _has_bars(rows: list[tables.OutcomeRow]) -> bool:
     return any(row.entered.value for row in rows)
 
@@ -106,8 +123,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["count"] = _count
+    environment.globals["one_decimal"] = _one_decimal
     environment.filters["percent"] = tables.percent
     return environment
+
+
+def _one_decimal(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} %"
 
 
 def _count(cell: Shown | None) -> Markup:
