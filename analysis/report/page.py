@@ -15,19 +15,30 @@ from markupsafe import Markup
 
 from analysis.report import figures, remission, tables
 from analysis.report.counts import collect
+from analysis.report.definitions import render_definitions
 from analysis.report.disclosure import Published, Shown, minimum_count
 from analysis.warehouse import Warehouse, connect
+
+DEFINITIONS = "definitions.html"
 
 
 def write_report(database: Path, out: Path, *, minimum: int | None = None) -> Path:
     """Write the report of the published file `database` to `out`, all at once, and give its path.
 
+    The page of definitions that it links is written beside it, as definitions.html.
     `minimum` is the smallest count above zero that may be shown: without it `$TRD_MIN_CELL`, else 5.
     """
     smallest = minimum_count(minimum)
     with connect(database) as warehouse:
         html = render(warehouse, smallest)
+        definitions = render_definitions(warehouse, _environment())
     out.parent.mkdir(parents=True, exist_ok=True)
+    _write(definitions, out.parent / DEFINITIONS)
+    return _write(html, out)
+
+
+def _write(html: str, out: Path) -> Path:
+    """Write a page all at once."""
     handle, name = tempfile.mkstemp(dir=out.parent, prefix=".report-", suffix=".html")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(html)
