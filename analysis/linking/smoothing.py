@@ -121,8 +121,8 @@ def _halved(
 def choose_degree(counts: Floats, criterion: str = "aic", degrees: tuple[int, ...] = DEGREES) -> int:
     """The degree of a margin with the smallest AIC or BIC; of equal ones the lowest.
 
-    AIC is the default: in simulations of equating it left the smallest error of the link, where stricter criteria smooth
-    away what is there (Moses & Holland 2009, Journal of Educational Measurement 46:159-176).
+    AIC is the default: in simulations of equating it left the smallest error of the link, where stricter criteria
+    smooth away what is there (Moses & Holland 2009, Journal of Educational Measurement 46:159-176).
 
     Degrees that the number of observed scores cannot carry are not tried. Raises SmoothingError where none can be.
     """
