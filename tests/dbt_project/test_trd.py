@@ -54,7 +54,8 @@ def test_trials_equal_a_recomputation_by_hand(
 ) -> None:
     sql = (
         "select subject_id, trial_no, start_day, end_day, treatments_new, treatments_kept, strategy, is_index,"
-        " end_kind, is_intolerant, baseline_score, exit_score, failed_25, failed_30, failed_50 from marts.trials_of_treatment"
+        " end_kind, is_intolerant, baseline_score, exit_score, failed_25, failed_30, failed_50"
+        " from marts.trials_of_treatment"
     )
     found = {row[:2]: row[2:] for row in connection.execute(sql).fetchall()}
     expected = {
