@@ -204,7 +204,7 @@ def bare(house: Path) -> None:
         connection.execute("set variable trd_pseudonym_key = 'bench'")
         for form in (house / "raw" / "stard").glob("*.parquet"):
             connection.execute(f"create temp view {form.stem} as select * from read_parquet('{form}')")
-        synonyms = REPO / "dbt_project" / "seeds" / "reference" / "drug_synonyms.csv"
+        synonyms = REPO / "dbt_project" / "seeds" / "generated" / "drug_synonyms.csv"
         connection.execute(f"create temp table drug_synonyms as select * from read_csv('{synonyms}')")
         connection.execute((REPO / "bench" / "bare.sql").read_text(encoding="utf-8"))
     target.unlink()

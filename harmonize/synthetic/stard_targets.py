@@ -12,7 +12,8 @@ from harmonize.sources import Study, study
 from harmonize.synthetic.draws import Floats, Ints
 from harmonize.synthetic.persons import COMORBIDITIES
 from harmonize.synthetic.stard_chunk import Chunk
-from harmonize.synthetic.stard_course import Course, Flags, doses, was_genotyped
+from harmonize.synthetic.stard_doses import doses
+from harmonize.synthetic.stard_levels import Course, Flags
 from harmonize.synthetic.stard_population import (
     ARM_NAMES,
     DRUGS,
@@ -29,6 +30,7 @@ from harmonize.synthetic.stard_population import (
 )
 from harmonize.synthetic.stard_qids import phone_totals, rate_qids
 from harmonize.synthetic.stard_rater import rate_hrsd, rater_calls
+from harmonize.synthetic.stard_truth import was_genotyped
 from harmonize.synthetic.worlds import World
 from harmonize.synthetic.worlds import world as world_named
 

@@ -19,13 +19,13 @@ WHOLE = 4041
 
 @pytest.fixture(scope="module", params=[0, 1, WHOLE])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """A built warehouse: nothing landed, one person, a whole study."""
+    """A built warehouse: nothing landed, and that for every study; one person; a whole study."""
     warehouse = Warehouse(Path(tmp_path_factory.mktemp(f"whole_{request.param}")))
     if request.param:
         folder = warehouse.root / "delivered"
         stard.write(folder, request.param, seed=2)
         land(study("stard"), folder, warehouse, synthetic=True)
-    return kit.build(warehouse)
+    return kit.build(warehouse, project=kit.project_with("stard") if request.param else kit.quick_project())
 
 
 def test_no_row_is_lost(house: Warehouse) -> None:

@@ -15,10 +15,12 @@ from harmonize.landing import land
 from harmonize.paths import Warehouse
 from harmonize.synthetic import stard
 from harmonize.synthetic.draws import Draws, permuted
-from harmonize.synthetic.stard_course import clinic_visits, doses, draw_course
+from harmonize.synthetic.stard_course import draw_course
+from harmonize.synthetic.stard_doses import doses
 from harmonize.synthetic.stard_population import ARM_NAMES, ARMS, DRUGS, LEVELS, POPULATION, step_numbers
 from harmonize.synthetic.stard_qids import QIDS_ITEMS
 from harmonize.synthetic.stard_rater import HRSD, IDS_ITEMS
+from harmonize.synthetic.stard_visits import clinic_visits
 from harmonize.synthetic.text_columns import plain
 from harmonize.synthetic.worlds import world
 

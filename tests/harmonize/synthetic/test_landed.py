@@ -1,0 +1,40 @@
+"""Parquet that is written directly is what landing makes of the written files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harmonize import sources
+from harmonize.landing import land
+from harmonize.paths import Warehouse
+from harmonize.synthetic import ispotd, mars, predict
+from harmonize.synthetic.studies import available, synthetic
+
+
+@pytest.mark.parametrize("name", available())
+def test_direct_parquet_holds_what_landing_the_written_files_gives(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, seed, study = 64, 5, sources.study(name)
+    # Several chunks, the last of them short; a chunk of iSPOT-D is a multiple of three.
+    for module in (ispotd, mars, predict):
+        monkeypatch.setattr(module, "LANDED_CHUNK", 27)
+    rows = synthetic(name).write_parquet(tmp_path / "direct", n, seed, world="W2")
+    if name == "mars":
+        mars.write(tmp_path / "files", n, seed, world="W2", delivery="csv")
+    else:
+        synthetic(name).write(tmp_path / "files", n, seed, world="W2")
+    house = Warehouse(tmp_path / "warehouse")
+    land(study, tmp_path / "files", house, synthetic=True)
+    assert set(rows) == {form.name for form in study.forms}
+    for form, count in rows.items():
+        direct, landed = (
+            pq.read_table(folder / f"{form}.parquet") for folder in (tmp_path / "direct", house.raw / name)
+        )
+        assert direct.num_rows == landed.num_rows == count > 0
+        assert direct.schema.equals(landed.schema)
+        for column in landed.column_names:
+            assert direct.column(column).to_pylist() == landed.column(column).to_pylist(), (form, column)
