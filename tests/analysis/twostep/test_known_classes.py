@@ -1,4 +1,4 @@
-"""Classes known without error: the two-step estimator is an ordinary regression, and its errors are those of statsmodels.
+"""Classes known without error: the two-step estimator is a regression, and its errors are those of statsmodels.
 
 Figures of NHEFS: Hernan & Robins, What If, chapter 12, with M-estimation errors as WeightIt 2.0.0 gives them.
 """
