@@ -45,24 +45,25 @@ class Margins:
 
 def of(fit: OutcomeFit, naive: bool = False) -> Margins:
     """Standardised means of the classes; `naive` takes the first step as known."""
-    rows, data = fit.rows, fit.data
+    ready, data = fit.ready, fit.data
+    rows = ready.rows
     v = rows.population / rows.population.sum()
-    value, slope = mean(data.family, data.predictors(fit.eta, rows.x @ fit.inverse))
-    value, slope = value * fit.scale, slope * fit.scale
+    value, slope = mean(data.family, data.predictors(fit.eta, rows.x @ ready.inverse))
+    value, slope = value * ready.scale, slope * ready.scale
     means = value @ v
-    k, n = len(means), len(fit.persons)
+    k, n = len(means), len(ready.persons)
     change = np.zeros((k, len(fit.eta)))
-    x = rows.x @ fit.inverse
+    x = rows.x @ ready.inverse
     for g in range(k):
         change[g, data.spread[g, : x.shape[1]]] = (slope[g] * v) @ x
-    own = spread((value - means[:, None]) * v, fit.places, n)
+    own = spread((value - means[:, None]) * v, ready.places, n)
     p = fit.step.p[rows.at]
     shares = p.T @ v
-    of_shares = spread((p.T - shares[:, None]) * v, fit.places, n)
+    of_shares = spread((p.T - shares[:, None]) * v, ready.places, n)
     if not naive:
         slopes = fit.step.slopes[rows.at]
         centred = slopes - np.einsum("nk,nkf->nf", p, slopes)[:, None]
-        of_shares = of_shares + np.einsum("n,nk,nkf->kf", v, p, centred) @ fit.phi
+        of_shares = of_shares + np.einsum("n,nk,nkf->kf", v, p, centred) @ ready.phi
     return Margins(means, shares, own + change @ fit.influence(naive), of_shares)
 
 

@@ -67,6 +67,13 @@ class ClassOutcome:
         Persons without outcome are in the population of standardised means and not in the likelihood; `weights` can
         stand for them. Raises DesignError where frame, weights and class model do not fit together.
         """
+        ready = self.prepare(step, frame, weights)
+        ends = maximise(ready.data)
+        same = abs(float(ends.loglik[0] - ends.loglik[-1])) < SAME or not bool(ends.converged[-1])
+        return OutcomeFit(self, ready, ends.phi[0], bool(ends.converged[0]), same)
+
+    def prepare(self, step: ClassStep | Trajectories, frame: pd.DataFrame, weights: PersonWeights | None) -> Ready:
+        """The frame as the likelihood sees it; raises what `fit` raises."""
         step = ClassStep.of(step) if isinstance(step, Trajectories) else step
         rows = read(step, frame, self.formula, self.person, self.population)
         rows, n_specific = specific_first(rows, self.class_specific, frame)
@@ -97,11 +104,7 @@ class ClassOutcome:
             n_specific,
             self.own_sd,
         )
-        ends = maximise(data)
-        same = abs(float(ends.loglik[0] - ends.loglik[-1])) < SAME or not bool(ends.converged[-1])
-        return OutcomeFit(
-            self, step, rows, used, weights, data, inverse, scale, ends.phi[0], bool(ends.converged[0]), same
-        )
+        return Ready(step, rows, used, weights, data, inverse, scale)
 
     def _check(self, z: Array, persons: pd.Index) -> None:
         bad = np.zeros(len(z), bool)
@@ -115,10 +118,11 @@ class ClassOutcome:
 
 
 @dataclass(frozen=True)
-class OutcomeFit:
-    """A fitted `ClassOutcome`. `used` (n,): rows in the likelihood; `eta` in internal coordinates."""
+class Ready:
+    """A first step and a frame brought together. `used` (n,): rows in the likelihood; internal columns are those of
+    the frame times `inverse`, an internal outcome is one of the frame over `scale`.
+    """
 
-    spec: ClassOutcome
     step: ClassStep
     rows: Rows
     used: NDArray[np.bool_]
@@ -126,44 +130,11 @@ class OutcomeFit:
     data: Mixture
     inverse: Array
     scale: float
-    eta: Array
-    converged: bool
-    one_maximum: bool
-
-    @cached_property
-    def point(self) -> Point:
-        """The likelihood at the solution."""
-        return evaluate(self.data, self.eta)
-
-    @property
-    def loglik(self) -> float:
-        """Weighted log-likelihood of the outcomes, in their own units, the classes' probabilities held."""
-        return self.point.loglik - float(self.data.weight.sum()) * float(np.log(self.scale))
-
-    @property
-    def n(self) -> int:
-        """Persons in the likelihood."""
-        return int(self.used.sum())
-
-    # -- the stack -------------------------------------------------------------------------------------------------
 
     @cached_property
     def persons(self) -> pd.Index:
         """Everybody who takes part in some step."""
         return union([self.step.persons, *([] if self.weights is None else [self.weights.persons])])
-
-    @cached_property
-    def bread(self) -> Array:
-        """Inverse of the observed information. Raises InferenceError where it is not positive definite."""
-        return inverse_information(-self.point.hessian)
-
-    @cached_property
-    def cross(self) -> Array:
-        """(parameters, free): derivatives of the outcome's equations by the parameters of the class model."""
-        r, slopes = self.point.r, self.step.slopes[self.rows.at[self.used]]
-        centred = slopes - np.einsum("kn,nkf->nf", r, slopes)[:, None]
-        found: Array = np.einsum("n,kn,kmn,nkf->mf", self.data.weight, r, self.point.complete, centred, optimize=True)
-        return found
 
     @cached_property
     def phi(self) -> Array:
@@ -180,14 +151,73 @@ class OutcomeFit:
         """Where the rows of the frame stand in `persons`."""
         return np.asarray(self.persons.get_indexer(self.step.persons[self.rows.at]), dtype=np.intp)
 
+    def by_weight(self, scores: Array) -> Array:
+        """(parameters, persons): what estimated weights add to equations with `scores` (parameters, n) of the used."""
+        if self.alpha is None:
+            return np.zeros((len(scores), len(self.persons)))
+        found: Array = scores @ self.alpha.slopes[self.places[self.used]] @ self.alpha.influence
+        return found
+
+    def own(self, scores: Array) -> Array:
+        """(parameters, persons): `scores` (parameters, n) of the used rows, times their weights, at their persons."""
+        return spread(scores * self.data.weight, self.places[self.used], len(self.persons))
+
+
+@dataclass(frozen=True)
+class OutcomeFit:
+    """A fitted `ClassOutcome`; `eta` in internal coordinates."""
+
+    spec: ClassOutcome
+    ready: Ready
+    eta: Array
+    converged: bool
+    one_maximum: bool
+
+    @property
+    def data(self) -> Mixture:
+        """What the likelihood sees."""
+        return self.ready.data
+
+    @property
+    def step(self) -> ClassStep:
+        """The first step."""
+        return self.ready.step
+
+    @cached_property
+    def point(self) -> Point:
+        """The likelihood at the solution."""
+        return evaluate(self.data, self.eta)
+
+    @property
+    def loglik(self) -> float:
+        """Weighted log-likelihood of the outcomes, in their own units, the classes' probabilities held."""
+        return self.point.loglik - float(self.data.weight.sum()) * float(np.log(self.ready.scale))
+
+    @property
+    def n(self) -> int:
+        """Persons in the likelihood."""
+        return int(self.ready.used.sum())
+
+    # -- the stack -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def bread(self) -> Array:
+        """Inverse of the observed information. Raises InferenceError where it is not positive definite."""
+        return inverse_information(-self.point.hessian)
+
+    @cached_property
+    def cross(self) -> Array:
+        """(parameters, free): derivatives of the outcome's equations by the parameters of the class model."""
+        r, slopes = self.point.r, self.step.slopes[self.ready.rows.at[self.ready.used]]
+        centred = slopes - np.einsum("kn,nkf->nf", r, slopes)[:, None]
+        found: Array = np.einsum("n,kn,kmn,nkf->mf", self.data.weight, r, self.point.complete, centred, optimize=True)
+        return found
+
     def influence(self, naive: bool = False) -> Array:
         """(parameters, persons) of `eta`; `naive` leaves out what the class model and the weights add."""
-        own = spread(self.point.scores * self.data.weight, self.places[self.used], len(self.persons))
+        own = self.ready.own(self.point.scores)
         if not naive:
-            own = own + self.cross @ self.phi
-            if self.alpha is not None:
-                by_weight = self.point.scores @ self.alpha.slopes[self.places[self.used]]
-                own = own + by_weight @ self.alpha.influence
+            own = own + self.cross @ self.ready.phi + self.ready.by_weight(self.point.scores)
         found: Array = self.bread @ own
         return found
 
@@ -196,7 +226,7 @@ class OutcomeFit:
         """Cluster of each of `persons`. Raises InferenceError where the class model has none."""
         if self.step.clusters is None:
             raise InferenceError("no clusters: name their column in the class model, cluster='site_no'")
-        return self.step.clusters.reindex(self.persons)
+        return self.step.clusters.reindex(self.ready.persons)
 
     def free_covariance(self, kind: str = "sandwich") -> Array:
         """Covariance of `eta`.
@@ -205,7 +235,7 @@ class OutcomeFit:
         (Bakk & Kuha 2018), right when both models hold. `naive`: sandwich with the first step taken as known.
         """
         if kind == "model":
-            if self.weights is not None:
+            if self.ready.weights is not None:
                 raise InferenceError("model-based errors do not hold with weights; use sandwich")
             carried = self.bread @ self.cross
             found: Array = self.bread + carried @ self.step.covariance @ carried.T
@@ -223,7 +253,7 @@ class OutcomeFit:
         data, s = self.data, self.data.n_specific
         rows: list[tuple[str, int, str]] = []
         slopes: list[Array] = []
-        columns = self.inverse * self.scale
+        columns = self.ready.inverse * self.ready.scale
         width = data.x.shape[1]
         for g in range(data.k):
             slope = np.zeros((width, len(self.eta)))
@@ -231,15 +261,15 @@ class OutcomeFit:
             first, last = (0, s) if g else (0, width)
             kept = slope[first:last]
             slopes.append(kept[:s])
-            rows += [("effect", g + 1, t) for t in self.rows.names[:s]]
+            rows += [("effect", g + 1, t) for t in self.ready.rows.names[:s]]
             if g == 0:
                 common = kept[s:]
         slopes.append(common)
-        rows += [("effect", 0, t) for t in self.rows.names[s:]]
+        rows += [("effect", 0, t) for t in self.ready.rows.names[s:]]
         slope = np.concatenate(slopes)
         values = slope @ self.eta
         if data.n_sd:
-            sd = self.scale * np.exp(self.eta[-data.n_sd :])
+            sd = self.ready.scale * np.exp(self.eta[-data.n_sd :])
             change = np.zeros((data.n_sd, len(self.eta)))
             change[:, -data.n_sd :] = np.diag(sd)
             values, slope = np.concatenate([values, sd]), np.concatenate([slope, change])
@@ -306,7 +336,7 @@ class OutcomeFit:
                         "merge it with another class, or report the count",
                     )
                 )
-        if self.weights is not None:
+        if self.ready.weights is not None:
             w = self.data.weight
             if w.sum() ** 2 / (w**2).sum() < ESS_WARNING * len(w):
                 text = f"effective sample size {w.sum() ** 2 / (w**2).sum():.0f} of {len(w)}"

@@ -56,7 +56,7 @@ def _logistic(right: str, data: pd.DataFrame, kept: Array) -> tuple[Array, Array
         row = int(np.argmax(data[absent[0]].isna().to_numpy()))
         raise DesignError(f"column {absent[0]} is missing, first in row {row}; fill it or leave it out of the weights")
     x = np.asarray(Formula(right).get_model_matrix(data), dtype=float)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
