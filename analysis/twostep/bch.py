@@ -1,8 +1,8 @@
 """The BCH estimator (Bolck, Croon & Hagenaars 2004; Vermunt 2010): a check of the two-step one.
 
-Assignments W are undone by their error matrix: W* = W D^-1 has E(W*_ik | class) = 1 in the own class and 0 in others, so
-a regression weighted by W* is consistent without a model of the outcome within classes. Weights W* can be negative, so
-variances and probabilities can come out impossible; that is said, not repaired.
+Assignments W are undone by their error matrix: W* = W D^-1 has E(W*_ik | class) = 1 in the own class and 0 in others,
+so a regression weighted by W* is consistent without a model of the outcome within classes. Weights W* can be negative,
+so variances and probabilities can come out impossible; that is said, not repaired.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def bch(
     weights: PersonWeights | None = None,
     assignment: str = "modal",
 ) -> BchFit:
-    """The model `spec` by BCH; standard deviations of the normal family are not part of it. Raises what `fit` raises."""
+    """The model `spec` by BCH, without the standard deviations of the normal family. Raises what `fit` raises."""
     ready = spec.prepare(step, frame, weights)
     old = ready.data
     family = "linear" if old.family == "normal" else old.family

@@ -55,7 +55,8 @@ class ClassStep:
         design = result.design
         covariance = inverse_information(result.information)
         scores = result.solution.scores
-        weighted = scores if design.panel.weight is None else scores * design.panel.weight
+        weight = design.panel.weight
+        weighted = scores if weight is None else np.where(weight > 0, scores * weight, 0.0)
         clusters = None if design.clusters is None else pd.Series(design.clusters, index=design.persons)
         return cls(
             design.persons,

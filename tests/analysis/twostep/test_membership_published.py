@@ -10,6 +10,7 @@ import pytest
 
 from analysis.trajectories import GrowthMixture, Trajectories
 from analysis.twostep import ClassMembership
+from analysis.twostep.conditional import conditional
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +37,13 @@ def test_paquid_two_stage(paquid: pd.DataFrame, primary: Trajectories) -> None:
     # to take the class model as known would be too sure of everything
     assert (fit.parameters("naive")["se"].to_numpy() < fit.parameters("sandwich")["se"].to_numpy()).all()
     assert np.isfinite(found["p_value"]).all()
+
+
+def test_paquid_conditional(paquid: pd.DataFrame, primary: Trajectories) -> None:
+    """What lcmm prints for `conditional` is the mean of its bootstrap draws (its source), known to about 0.03."""
+    found = conditional(
+        ClassMembership("~ male + CEP", person="ID"), primary, paquid.drop_duplicates("ID"), seed=2, draws=120
+    )
+    assert list(found["mean_of_draws"]) == pytest.approx([-1.56361, -1.44205, 0.88939], abs=0.12)
+    assert (found["se"] > [0.4, 0.4, 0.4]).all()
+    assert found["draws"].iloc[0] > 110

@@ -1,8 +1,8 @@
 """The whole chain against differences: what one more copy of a person does to every estimate of every step.
 
 The influence of a person is the derivative of an estimate by the person's case weight. Here the class model, the
-selection model, the outcome model, the error matrix and the standardised means are all refitted with one person's weight
-moved a little, and the change is compared with the analytic influence; so each derivative between steps is tested.
+selection model, the outcome model, the error matrix and the standardised means are all refitted with the weight of one
+person moved a little, and the change is compared with the analytic influence: every derivative between steps is tested.
 """
 
 from __future__ import annotations
