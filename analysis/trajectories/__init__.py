@@ -26,7 +26,13 @@ Of a result (`Trajectories`; classes are numbered from 1, lowest mean at the las
     covariance(kind), wald(contrast)                              in the order of parameters()
     classes, posterior, probabilities (N, k), prior (N, k)        persons in the order of design.persons
     courses(times, at={...})                                      mean courses of classes with delta-method bands
+    predict(frame) -> .posterior, .course(times, new_score=), .no_fall(weeks, baseline=)   any number of visits; q_i
+    labels(baseline, rule), last_weeks                            the plan's labels; T of each class
+    criteria(), compare(*others), summary(), plot(), to_html()
     save(path), Trajectories.load(path)
+
+Beside it: `enumeration.enumerate_classes(spec, frame, ks, folds=)`, `bootstrap.likelihood_ratio(small, large)`,
+`bootstrap.label_stability(fit, baseline)`, `bootstrap.simulate_scores`, `simulate` (worlds with known truth).
 
 For estimators stacked on top (two-step): `result.phi` (free,), `result.information` (free, free), `result.solution`
 with `.scores` (free, N) and `.log_joint` (k, N), and `scores.log_posterior_slopes(result.design, result.phi)`, (N, k,

@@ -46,6 +46,14 @@ class Coordinates:
         found: Array = internal @ self.membership_inverse.T
         return found
 
+    def columns(self, x: Array, z: Array, y: Array, nested: bool) -> Array:
+        """[X* Z* y*] of rows in the units of the frame; Z* only where the random columns are not `nested` in X."""
+        parts = [x @ self.fixed_inverse]
+        if not nested:
+            parts.append(z @ self.random_inverse)
+        parts.append(((y - x @ self.beta0) / self.scale)[:, None])
+        return np.concatenate(parts, axis=1)
+
 
 def coordinates(
     x: Array,
@@ -67,15 +75,12 @@ def coordinates(
     scale = float(np.sqrt(residual @ residual / len(y)))
     if not scale > 1e-10 * max(float(np.abs(y).max()), 1.0):
         raise DesignError("the scores lie exactly on the pooled regression: there is nothing left to model")
-    parts = [whitened]
     if nested:
         random = upper[: z.shape[1], : z.shape[1]]
     else:
         random = triangle(z, random_names, "random")
         if diagonal:
             random = np.diag(np.sqrt((z**2).mean(axis=0)))
-        parts.append(z @ np.linalg.inv(random))
-    parts.append((residual / scale)[:, None])
     random_inverse = np.asarray(np.linalg.inv(random), dtype=float)
     membership_inverse = np.asarray(np.linalg.inv(triangle(membership, membership_names, "membership")), dtype=float)
     to = Coordinates(
@@ -85,7 +90,7 @@ def coordinates(
         random_inverse,
         membership_inverse,
     )
-    return to, np.concatenate(parts, axis=1)
+    return to, to.columns(x, z, y, nested)
 
 
 def triangle(x: Array, names: Sequence[str], what: str) -> Array:

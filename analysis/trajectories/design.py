@@ -180,6 +180,7 @@ def build(spec: GrowthMixture, frame: pd.DataFrame) -> Design:
     data[spec.person] = frame[spec.person].to_numpy()
     data = data.reset_index(drop=True)
     counts = {"rows": len(data), "persons": int(data[spec.person].nunique())}
+    counts["synthetic"] = int("synthetic" in frame.columns and bool(frame["synthetic"].any()))
     data = data[np.isfinite(data[spec.outcome].to_numpy(dtype=float))]
     counts["rows_without_score"] = counts["rows"] - len(data)
     _complete(spec, data, [c for c in wanted if c != spec.outcome])
@@ -201,7 +202,13 @@ def _formulas(spec: GrowthMixture) -> dict[str, Any]:
         right["random"] = spec.random.replace("~", "", 1)
     if spec.class_specific is not None:
         right["class_specific"] = spec.class_specific.replace("~", "", 1)
-    return {name: Formula(text) for name, text in right.items()}
+    found = {}
+    for name, text in right.items():
+        try:
+            found[name] = Formula(text)
+        except Exception as error:
+            raise DesignError(f"the {name} formula {text.strip()!r} cannot be read: {error}") from error
+    return found
 
 
 def _complete(spec: GrowthMixture, data: pd.DataFrame, columns: list[str]) -> None:

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 SINGULAR = 1e-6
 """Variance of a random effect, relative to the spread of the scores, below which it is none."""
 LARGEST_LOGIT = 4.0
-"""A logit beyond this (per standard deviation of its column) whose error is more than twice as large counts as unbounded."""
+"""A logit beyond this, per standard deviation of its column, with an error more than twice as large is unbounded."""
 SMALLEST_SHARE, SMALLEST_CLASS = 0.05, 30
 """The least a class has to hold to be admissible, as a share and in persons."""
 SMALLEST_SD = 1e-2

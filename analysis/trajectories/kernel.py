@@ -494,3 +494,27 @@ def class_scores(st: Structure, panel: Panel, nat: Natural) -> tuple[Array, Arra
                 rows = h * st.n_membership + np.arange(st.n_membership)
                 found[g][rows, part] = ((g == h) - prior[h]) * block.panel.membership
     return found, posterior
+
+
+def random_effects(st: Structure, panel: Panel, nat: Natural) -> tuple[Array, Array, Array]:
+    """Given the scores, at the one point `nat`: log joint (k, N), means (k, N, q) and covariances (k, N, q, q)."""
+    k, q = st.k, st.q
+    joint = np.empty((k, panel.n))
+    means, spread = np.zeros((k, panel.n, q)), np.zeros((k, panel.n, q, q))
+    size = max(BLOCK // st.regimes, 64)
+    a, b = st.cov_pairs
+    entry = np.zeros((q, q), dtype=np.intp)
+    entry[a, b] = entry[b, a] = np.arange(len(a))
+    for begin in range(0, panel.n, size):
+        part = slice(begin, min(begin + size, panel.n))
+        out = Evaluation(np.zeros(1), log_joint=np.empty((1, k, part.stop - begin)))
+        block = _Block(st, panel.take(part), nat, 0, slice(0, 1), slice(0, part.stop - begin))
+        block.add_to(out)
+        joint[:, part] = out.log_joint[0]
+        if q:
+            block._class_scores()
+            means[:, part] = block.df[0].swapaxes(-1, -2)
+            inner = np.moveaxis(block.g[0][:, entry], -1, 1)
+            cov = nat.cov[0][:, None]
+            spread[:, part] = cov - cov @ inner @ cov
+    return joint, means, spread

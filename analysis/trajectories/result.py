@@ -9,14 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from analysis.trajectories import courses, diagnose, estimates, inference, params
+from analysis.trajectories import courses, diagnose, estimates, inference, labels, params, show
 from analysis.trajectories.design import Design, GrowthMixture
 from analysis.trajectories.errors import Problem
+from analysis.trajectories.predict import Prediction, predict
 from analysis.trajectories.scores import Solution, solution
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class Trajectories:
     def solution(self) -> Solution:
         """Log-likelihood, gradient, Hessian and persons' contributions in internal coordinates."""
         return solution(self.design, self.phi)
+
+    @cached_property
+    def natural(self) -> params.Natural:
+        """The point in the parameters of the likelihood, internal coordinates."""
+        return params.natural(self.design.st, self.phi[None])
 
     @property
     def k(self) -> int:
@@ -87,7 +94,7 @@ class Trajectories:
     @cached_property
     def prior(self) -> Array:
         """(N, k): membership probabilities before the scores are seen."""
-        gamma = params.natural(self.design.st, self.phi[None]).gamma[0]
+        gamma = self.natural.gamma[0]
         logits = np.zeros((self.n, self.k))
         logits[:, :-1] = (gamma @ self.design.panel.membership).T
         found = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -236,6 +243,66 @@ class Trajectories:
         """
         grid = np.linspace(self.design.time.min(), self.design.time.max(), 49) if times is None else np.asarray(times)
         return courses.table(self.design, self.phi, self.free_covariance(kind), grid, at, level)
+
+    def predict(self, frame: pd.DataFrame | None = None) -> Prediction:
+        """Predictions for the persons of `frame` from the scores in it, however few; None: the persons of the fit."""
+        return predict(self.design, self.phi, frame)
+
+    @cached_property
+    def last_weeks(self) -> Array:
+        """(k,) T of each class: the last week up to 12 at which 20 % of it still have a later score."""
+        last = np.maximum.reduceat(self.design.time, self.design.starts)
+        weight = self.design.panel.weight
+        p = self.probabilities if weight is None else self.probabilities * weight[:, None]
+        return np.array([labels.last_week(last, p[:, g]) for g in range(self.k)])
+
+    def labels(self, baseline: float, rule: labels.TfRule = labels.PLAN) -> tuple[str, ...]:
+        """The label of each class by the plan's rule, falls counted from the mean `baseline`."""
+        found = []
+        for g, last in enumerate(self.last_weeks):
+            at = courses.rows_at(self.design, labels.weeks(last, rule))
+            mean, _ = courses.means(self.design, self.phi, at)
+            found.append(labels.label(mean[g], baseline, last, rule))
+        return tuple(found)
+
+    # -- shown -----------------------------------------------------------------------------------------------------
+
+    def criteria(self) -> dict[str, Any]:
+        """One row of a table of models: every criterion, the smallest class, replication, and whether admissible."""
+        return {
+            "k": self.k,
+            "parameters": self.n_parameters,
+            "loglik": self.loglik,
+            "bic": self.bic,
+            "sabic": self.sabic,
+            "aic": self.aic,
+            "icl": self.icl,
+            "entropy": self.entropy,
+            "smallest_share": float(self.classes["share"].min()),
+            "replication": self.search.replication,
+            "starts": self.search.n_starts,
+            "converged": not any(p.parameter == "the maximum" and "not converged" in p.what for p in self.problems),
+            "admissible": self.admissible,
+        }
+
+    def compare(self, *others: Trajectories) -> pd.DataFrame:
+        """This fit and others, one row each; raises ValueError where they do not have the same scores."""
+        for other in others:
+            if other.design.y.shape != self.design.y.shape or not np.allclose(other.design.y, self.design.y):
+                raise ValueError("the fits are not of the same scores, so their likelihoods cannot be compared")
+        return pd.DataFrame([{"fixed": r.spec.fixed, "random": r.spec.random} | r.criteria() for r in (self, *others)])
+
+    def summary(self) -> str:
+        """The fit in words and tables, for a terminal."""
+        return show.summary(self)
+
+    def plot(self, **options: Any) -> alt.LayerChart | alt.FacetChart:
+        """Courses of the classes with band and observed means; options as of `show.plot`."""
+        return show.plot(self, **options)
+
+    def to_html(self) -> str:
+        """The fit as one page without requests outside; counts below the small-cell rule are withheld."""
+        return show.to_html(self)
 
     # -- out and in ------------------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ def continuum(n: int, seed: int, floor: float | None = None, observed: float = 2
 
 
 def items(n: int, seed: int, n_items: int = 9, observed: float = 2 / 3) -> pd.DataFrame:
-    """World W3: one course of a latent severity, seen through `n_items` items from 0 to 3: floor and skew, no classes."""
+    """World W3: one course of a latent severity seen through items from 0 to 3: floor and skew, no classes."""
     rng = np.random.default_rng(seed)
     effects = rng.multivariate_normal([1.0, -0.9], [[0.45, -0.05], [-0.05, 0.25]], n)
     level = effects[:, :1] + effects[:, 1:] * np.log1p(WEEKS)
