@@ -32,6 +32,8 @@ class Table:
     key: tuple[str, ...]
     required: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
+    is_seed: bool = True
+    """False where another generated seed is made of the rows."""
     repeatable: bool = False
     """Several studies may have a row of one key, as long as the required columns agree; the first is taken."""
 
@@ -156,6 +158,15 @@ TABLES = (
         ("condition_id",),
         ("condition_id", "label"),
         {"whose": "self", **STUDY_VERIFIED},
+    ),
+    Table(
+        "not_collected",
+        "not_collected",
+        ("study_id", "entity", "variable_id", "status", "comment", *_PROOF),
+        ("study_id", "entity", "variable_id"),
+        ("entity", "variable_id", "status", "comment"),
+        STUDY_VERIFIED,
+        is_seed=False,
     ),
     Table(
         "ref_treatments",

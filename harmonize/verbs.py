@@ -86,11 +86,7 @@ class _Context:
 
     def fill(self, argument: str, slot: Slot) -> str:
         """`argument` for one slot."""
-        filled = argument.replace("{slot}", slot.name)
-        for i, part in enumerate(slot.name.split("."), start=1):
-            filled = filled.replace(f"{{slot.{i}}}", part)
-        for i, column in enumerate(slot.columns, start=1):
-            filled = filled.replace(f"{{{i}}}", column)
+        filled = slot.fill(argument)
         if "{" in filled:
             raise self.error(f"slot {slot.name} has no part for {argument!r}", "Correct the argument or unpivot")
         return filled

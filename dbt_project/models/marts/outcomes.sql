@@ -1,5 +1,5 @@
--- Every definition of reference.outcome_definitions that speaks of a step's exit, or of weeks of it, for every person,
--- step and scale. Reductions are compared without division, so that exactly 50 % is 50 %.
+-- Every definition of reference.outcome_definitions that speaks of a step's exit, of weeks or of visits of it, for
+-- every person, step and scale. Reductions are compared without division, so that exactly 50 % is 50 %.
 
 with
 
@@ -19,9 +19,20 @@ definitions as (
         asked_of,
         unless,
         at_weeks,
-        length(at_weeks) - length(replace(at_weeks, ';', '')) + 1 as n_weeks
+        length(at_weeks) - length(replace(at_weeks, ';', '')) + 1 as n_weeks,
+        {{ last_listed('at_weeks') }} as endpoint
     from {{ ref('outcome_definitions') }}
     where at_step_exit or at_weeks is not null
+),
+
+norms as (
+    select * from {{ ref('reliable_change') }}
+),
+
+-- a definition at weeks that names no study is asked where its endpoint was ever measured
+measured as (
+    select distinct study_id, step_id, instrument_id, week_label
+    from {{ ref('week_scores') }}
 ),
 
 asked_at_exit as (
@@ -33,9 +44,10 @@ asked_at_exit as (
         definitions.operator,
         definitions.threshold_low,
         definitions.threshold_high,
-        case definitions.metric when 'total' then 1.0 else nullif(scores.baseline_score, 0) end as unit
+        {{ unit_of('definitions.metric', 'scores.baseline_score', 'norms') }} as unit
     from scores
     inner join definitions on {{ definition_asks('definitions', 'scores') }}
+    left join norms on scores.instrument_id = norms.instrument_id
     where definitions.at_weeks is null
 ),
 
@@ -50,11 +62,18 @@ asked_at_weeks as (
         definitions.threshold_high,
         definitions.at_weeks,
         definitions.n_weeks,
+        definitions.endpoint,
         definitions.unless,
-        case definitions.metric when 'total' then 1.0 else nullif(scores.baseline_score, 0) end as unit
+        {{ unit_of('definitions.metric', 'scores.baseline_score', 'norms') }} as unit
     from scores
     inner join definitions on {{ definition_asks('definitions', 'scores') }}
-    where definitions.at_weeks is not null
+    left join norms on scores.instrument_id = norms.instrument_id
+    left join measured
+        on scores.study_id = measured.study_id
+            and scores.step_id = measured.step_id
+            and scores.instrument_id = measured.instrument_id
+            and definitions.endpoint = measured.week_label
+    where definitions.at_weeks is not null and (definitions.asked_of is not null or measured.study_id is not null)
 ),
 
 -- the last of the weeks is the endpoint: without it there is no verdict; an earlier week without a score is not held
@@ -65,9 +84,7 @@ weeks as (
         asked.instrument_id,
         asked.definition_id,
         count(*) filter (where {{ cut_holds('week_scores.score') }}) = max(asked.n_weeks) as holds,
-        count(*) filter (
-            where concat(';', asked.at_weeks) like concat('%;', week_scores.week_label)
-        ) > 0 as has_endpoint
+        count(*) filter (where week_scores.week_label = asked.endpoint) > 0 as has_endpoint
     from asked_at_weeks as asked
     inner join {{ ref('week_scores') }} as week_scores
         on asked.study_id = week_scores.study_id
@@ -106,7 +123,7 @@ judged as (
         pct_change,
         unit,
         {{ cut_holds('exit_score') }} as is_met,
-        true as has_endpoint
+        cast(null as {{ type_text() }}) as reason
     from asked_at_exit
 
     union all
@@ -125,7 +142,7 @@ judged as (
         held.unit,
         -- a verdict that another definition takes away
         held.holds and taken.subject_id is null as is_met,
-        held.has_endpoint
+        case when not held.has_endpoint then 'no_score_at_week' end as reason
     from held
     left join held as taken
         on held.unless = taken.definition_id
@@ -133,6 +150,24 @@ judged as (
             and held.step_id = taken.step_id
             and held.instrument_id = taken.instrument_id
             and taken.holds
+
+    union all
+
+    select
+        subject_id,
+        step_id,
+        instrument_id,
+        definition_id,
+        study_id,
+        outcome,
+        arm_assigned,
+        baseline_score,
+        exit_score,
+        pct_change,
+        unit,
+        is_met,
+        reason
+    from {{ ref('visit_verdicts') }}
 )
 
 select
@@ -154,7 +189,7 @@ select
     case
         when is_met is not null then null
         when exit_score is null then 'no_exit_score'
-        when not has_endpoint then 'no_score_at_week'
+        when reason is not null then reason
         when baseline_score is null then 'no_baseline_score'
         else 'zero_baseline'
     end as reason
