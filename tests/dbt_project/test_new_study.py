@@ -128,7 +128,7 @@ def by_hand(copy: Checkout) -> None:
         stream.write("\n".join(lines) + "\n")
     copy.edit(
         f"{mappings}/gainsbad_blocks.csv",
-        (": bdi_followup2", ": bdi_followup2; s10.70: bdii10; s12.84: bdi_s12_end"),
+        (": bdi_followup2", ": bdi_followup2; s10.70: bdii10"),
     )
 
 
