@@ -24,7 +24,7 @@ def collect(warehouse: Warehouse) -> Counts:
     """All counts of all landed studies."""
     counts = Counts()
     people = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _first_line, collect_remission)
-    parts = (*people, _coverage, _refusals, _issues, _findings)
+    parts = (*people, _coverage, _variables, _refusals, _issues, _findings)
     for part in parts:
         part(warehouse, counts)
     _across(counts)
@@ -202,6 +202,15 @@ def _coverage(warehouse: Warehouse, counts: Counts) -> None:
         counts.add((study, "values", entity, column), n, DETAIL)
         if (study, "rows", entity) in counts.values:
             counts.within((study, "values", entity, column), (study, "rows", entity))
+
+
+def _variables(warehouse: Warehouse, counts: Counts) -> None:
+    """Persons with a value are part of the persons of the study."""
+    sql = "select study_id, entity, variable_id, n_with_value from marts.variable_coverage"
+    for (study, entity, variable), n in _rows(warehouse, sql, 3):
+        counts.add((study, "persons with", entity, variable), n, DETAIL)
+        if (study, "rows", "subjects") in counts.values:
+            counts.within((study, "persons with", entity, variable), (study, "rows", "subjects"))
 
 
 def _refusals(warehouse: Warehouse, counts: Counts) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import figures, remission, tables
+from analysis.report import coverage, figures, remission, tables
 from analysis.report.counts import collect
 from analysis.report.definitions import render_definitions
 from analysis.report.disclosure import Published, Shown, minimum_count
@@ -65,7 +65,8 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         instruments={i: names.instruments.get(i, "") for i in sorted(_instruments(sections))},
         side_by_side=tables.side_by_side(cells, shown),
         compared=[s for s in shown if (s.study_id, "first", "persons") in cells.cells],
-        coverage=tables.coverage(warehouse, cells, shown),
+        coverage=coverage.columns(warehouse, cells, shown),
+        variables=coverage.variables(warehouse, cells, shown),
         remission=_remission(warehouse, cells, shown),
         cells=cells,
         minimum=minimum,

@@ -20,9 +20,10 @@ from harmonize.synthetic.course import TF, Step
 from harmonize.synthetic.instruments import administer, expected_total, totals
 from harmonize.synthetic.parameters import parameters
 from harmonize.synthetic.stard_chunk import Chunk
-from harmonize.synthetic.stard_course import Course, was_genotyped
+from harmonize.synthetic.stard_levels import Course
 from harmonize.synthetic.stard_population import L1, L2, LOST, WEEKS
 from harmonize.synthetic.stard_qids import rate_qids
+from harmonize.synthetic.stard_truth import was_genotyped
 from harmonize.synthetic.worlds import WORLDS, world
 
 N, SEED = 12_000, 1

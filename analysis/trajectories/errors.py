@@ -1,0 +1,22 @@
+"""What goes wrong before and after fitting, said so that the reader can act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DesignError(ValueError):
+    """The specification and the frame do not fit; the message names column, row, value and remedy."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about a fit that a reader must know. `grave` ones make the fit inadmissible."""
+
+    parameter: str
+    what: str
+    remedy: str
+    grave: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {self.what}; {self.remedy}"

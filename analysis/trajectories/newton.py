@@ -1,0 +1,103 @@
+"""Newton's method with the exact Hessian and Levenberg damping, for many points at once.
+
+A point has converged when the relative distance to the maximum, g' I^-1 g / parameters (Commenges et al. 2006), is
+below `TOLERANCE` with the information I positive definite. Points that cannot get there are returned as they are and
+say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.trajectories.likelihood import Objective
+
+Array = NDArray[np.float64]
+
+TOLERANCE = 1e-9
+LONGEST = 2.0
+"""No parameter moves further than this in one step; all are of order one in internal coordinates."""
+
+
+@dataclass
+class Maxima:
+    """Where R points ended. `distance` is the convergence criterion; `definite` says whether I is positive definite."""
+
+    phi: Array
+    loglik: Array
+    gradient: Array
+    hessian: Array
+    distance: Array
+    definite: NDArray[np.bool_]
+    iterations: NDArray[np.intp]
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Which points met the criterion."""
+        return self.definite & (self.distance < TOLERANCE)
+
+    def take(self, which: NDArray[np.intp]) -> Maxima:
+        """Some of the points."""
+        return Maxima(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Maxima:
+    """Climb from the points `phi` (R, free)."""
+    phi = phi.copy()
+    loglik, gradient, hessian = objective(phi)
+    r = len(phi)
+    out = Maxima(phi, loglik, gradient, hessian, np.full(r, np.inf), np.zeros(r, bool), np.zeros(r, dtype=np.intp))
+    damping = np.zeros(r)
+    fails = np.zeros(r, dtype=np.intp)
+    active = np.arange(r)
+    for _ in range(max_iterations):
+        step, distance, definite = _step(out.gradient[active], out.hessian[active], damping[active])
+        out.distance[active], out.definite[active] = distance, definite
+        done = (definite & (distance < TOLERANCE)) | (fails[active] > 12)
+        active, step = active[~done], step[~done]
+        if not len(active):
+            break
+        out.iterations[active] += 1
+        trial = out.phi[active] + step
+        value, slope, curve = objective(trial)
+        usable = np.isfinite(value) & np.isfinite(slope).all(axis=1) & np.isfinite(curve).all(axis=(1, 2))
+        better = usable & (value >= out.loglik[active] - 1e-10 * np.abs(out.loglik[active]))
+        moved = active[better]
+        out.phi[moved], out.loglik[moved] = trial[better], value[better]
+        out.gradient[moved], out.hessian[moved] = slope[better], curve[better]
+        fails[moved] = 0
+        damping[moved] = np.where(damping[moved] > 1e-6, damping[moved] / 10, 0.0)
+        stuck = active[~better]
+        fails[stuck] += 1
+        damping[stuck] = np.maximum(damping[stuck] * 10, 1e-3)
+    else:
+        _, out.distance[active], out.definite[active] = _step(
+            out.gradient[active], out.hessian[active], damping[active]
+        )
+    return out
+
+
+def relative_distance(gradient: Array, hessian: Array) -> tuple[float, bool]:
+    """The convergence criterion at one point, and whether the information is positive definite."""
+    _, distance, definite = _step(gradient[None], hessian[None], np.zeros(1))
+    return float(distance[0]), bool(definite[0])
+
+
+def _step(gradient: Array, hessian: Array, damping: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Steps, relative distances and whether the information is positive definite.
+
+    Where it is not, eigenvalues count by their size, so that the step goes uphill along every axis.
+    """
+    values, vectors = np.linalg.eigh(-hessian)
+    largest = np.maximum(np.abs(values).max(axis=1), 1e-300)
+    definite = values[:, 0] > 1e-12 * largest
+    slope = np.einsum("rij,ri->rj", vectors, gradient)
+    size = np.maximum(np.abs(values), 1e-9 * largest[:, None])
+    with np.errstate(over="ignore"):
+        distance = (slope**2 / size).sum(axis=1) / gradient.shape[1]
+    typical = np.median(size, axis=1)
+    step = np.einsum("rij,rj->ri", vectors, slope / (size + (damping * typical)[:, None]))
+    longest = np.abs(step).max(axis=1)
+    return step * np.minimum(1.0, LONGEST / np.maximum(longest, 1e-300))[:, None], distance, definite
