@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import coverage, figures, tables
+from analysis.report import coverage, figures, linking, tables
 from analysis.report.counts import collect
 from analysis.report.disclosure import Published, Shown, minimum_count
 from analysis.warehouse import Warehouse, connect
@@ -56,6 +56,7 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         compared=[s for s in shown if (s.study_id, "first", "persons") in cells.cells],
         coverage=coverage.columns(warehouse, cells, shown),
         variables=coverage.variables(warehouse, cells, shown),
+        linking=[{**link, "figure": _drawn(link["figure"])} for link in linking.sections(warehouse)],
         cells=cells,
         minimum=minimum,
         kinds=(*tables.EXCLUSIVE, "remission"),
