@@ -61,7 +61,7 @@ def _flow(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
     short = "indexof(datum.label, ': with') > 0 ? split(datum.label, ': ')[1] : datum.label"
     axis = alt.Axis(labelLimit=230, labelExpr=short, ticks=False, domain=False)
     y = alt.Y("label:N", sort=order, title=None, axis=axis)
-    x = alt.X("n:Q", title="persons", scale=alt.Scale(domain=[0, largest * 1.12]), axis=_axis())
+    x = alt.X("n:Q", title="persons", scale=alt.Scale(domain=[0, largest * 1.12]), axis=number_axis())
     colour = alt.Color("kind:N", scale=alt.Scale(domain=list(FLOW), range=list(FLOW.values())), legend=None)
     base = alt.Chart(frame)
     bars = base.mark_bar(height={"band": 0.78}).encode(x=x, y=y, color=colour)
@@ -113,7 +113,7 @@ def _stacked(frame: pd.DataFrame, marks: pd.DataFrame, order: list[str], width: 
         scale=alt.Scale(domain=present, range=[OUTCOMES[o] for o in present]),
         legend=alt.Legend(orient="top", direction="horizontal", columns=5 if width > 500 else 2, symbolType="square"),
     )
-    x = alt.X("start:Q", title="% of persons who entered", scale=alt.Scale(domain=[0, 100]), axis=_axis())
+    x = alt.X("start:Q", title="% of persons who entered", scale=alt.Scale(domain=[0, 100]), axis=number_axis())
     bars = alt.Chart(frame).mark_bar(height={"band": 0.7}).encode(x=x, x2="end:Q", y=y, color=colour)
     ink = alt.condition("datum.part == 'response'", alt.value("#ffffff"), alt.value(INK))
     numbers = alt.Chart(frame).mark_text(align="right", dx=-4, fontSize=10.5)
@@ -126,7 +126,8 @@ def _stacked(frame: pd.DataFrame, marks: pd.DataFrame, order: list[str], width: 
     return alt.layer(bars, numbers, dots).properties(width=width - 130, height=28 * len(order))
 
 
-def _axis() -> alt.Axis:
+def number_axis() -> alt.Axis:
+    """An axis of numbers as all figures have it."""
     return alt.Axis(grid=True, gridColor=RULE, tickCount=5, format=",d", domain=False, ticks=False)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import coverage, figures, remission, tables
+from analysis.report import coverage, figures, linking, remission, tables
 from analysis.report.counts import collect
 from analysis.report.definitions import render_definitions
 from analysis.report.disclosure import Published, Shown, minimum_count
@@ -68,6 +68,7 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         coverage=coverage.columns(warehouse, cells, shown),
         variables=coverage.variables(warehouse, cells, shown),
         remission=_remission(warehouse, cells, shown),
+        linking=[{**link, "figure": _drawn(link["figure"])} for link in linking.sections(warehouse)],
         cells=cells,
         minimum=minimum,
         kinds=(*tables.EXCLUSIVE, "remission"),
