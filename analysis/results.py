@@ -55,10 +55,11 @@ def stamp_of(database: Path, *, seed: int | None = None, studies: Sequence[str] 
     `studies`: those the result was computed from; without it all that are landed. Raises ResultError where a named
     study is not landed.
     """
-    with duckdb.connect(str(database), read_only=True) as connection:
-        landed = connection.execute(
-            "select study, form, sha256, is_synthetic from quality.landings order by study, form, sha256"
-        ).fetchall()
+    from analysis.warehouse import connect  # which imports this module
+
+    with connect(database) as warehouse:
+        found = warehouse.frame("select study, form, sha256, is_synthetic from quality.landings order by all")
+        landed = list(found.itertuples(index=False, name=None))
     if studies is not None:
         absent = sorted(set(studies) - {row[0] for row in landed})
         if absent:

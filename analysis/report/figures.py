@@ -52,7 +52,7 @@ def attrition(rows: Sequence[FlowRow], name: str) -> Figure:
             "text": [r.count.text for r in shown],
         }
     )
-    return Figure(*(_svg(_flow(frame, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+    return Figure(*(svg(_flow(frame, w), f"{name}-{k}") for k, w in WIDTHS.items()))
 
 
 def _flow(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
@@ -80,7 +80,7 @@ def outcomes(rows: Sequence[OutcomeRow], name: str) -> Figure:
         if r.remission is not None and r.remission.of_entered is not None
     ]
     marks = pd.DataFrame(remitted, columns=["label", "share"])
-    return Figure(*(_svg(_stacked(frame, marks, labels, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+    return Figure(*(svg(_stacked(frame, marks, labels, w), f"{name}-{k}") for k, w in WIDTHS.items()))
 
 
 def _parts(row: OutcomeRow, label: str) -> list[dict[str, object]]:
@@ -130,10 +130,10 @@ def _axis() -> alt.Axis:
     return alt.Axis(grid=True, gridColor=RULE, tickCount=5, format=",d", domain=False, ticks=False)
 
 
-def _svg(chart: alt.LayerChart | alt.FacetChart, name: str) -> str:
+def svg(chart: alt.LayerChart | alt.FacetChart, name: str) -> str:
     """The chart as SVG that several times in one page does not clash, and that asks for nothing outside."""
     styled = chart.configure(font=FONT, background="transparent").configure_view(stroke=None)
     styled = styled.configure_axis(labelColor=INK, titleColor=QUIET, titleFontWeight="normal", labelFontSize=11)
-    svg = vlc.vegalite_to_svg(styled.to_dict())
-    svg = re.sub(r'(id="|url\(#)(\w+)', rf"\1{name}-\2", svg)
-    return svg.replace("<svg ", '<svg role="img" ', 1)
+    drawn = vlc.vegalite_to_svg(styled.to_dict())
+    drawn = re.sub(r'(id="|url\(#)(\w+)', rf"\1{name}-\2", drawn)
+    return drawn.replace("<svg ", '<svg role="img" ', 1)

@@ -44,3 +44,6 @@
         when 'between' then {{ measured }} >= threshold_low * unit and {{ measured }} < threshold_high * unit
     end
 {%- endmacro %}
+
+{# The cut of a row of reference.feature_criteria on its value. #}
+{% macro feature_cut_holds() -%} case operator when '>=' then value >= cut when '<=' then value <= cut end {%- endmacro %}

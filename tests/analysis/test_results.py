@@ -11,7 +11,7 @@ import pytest
 
 from analysis import results
 from analysis.results import ResultError, Stamp, plan_hash, results_file, stamp_of, write_result
-from analysis.warehouse import connect
+from analysis.warehouse import WarehouseMissing, connect
 
 
 def rows(database: Path, sql: str) -> list[tuple[object, ...]]:
@@ -97,7 +97,7 @@ def test_open_reader_keeps_its_file_and_the_warehouse_shows_results(database: Pa
 
 
 def test_results_need_a_published_file(tmp_path: Path) -> None:
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(WarehouseMissing):
         stamp_of(tmp_path / "none.duckdb")
     write_result("links", pd.DataFrame({"n": [1]}), stamp=Stamp(tmp_path / "trd.duckdb", "r", None, None, True))
     assert rows(tmp_path / "trd.duckdb", "select release, plan_hash, seed from links") == [("r", None, None)]

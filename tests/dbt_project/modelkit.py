@@ -1,4 +1,4 @@
-"""Single models in DuckDB without dbt: the SQL of the project with its macros, over seeds and a few tables made by hand.
+"""Single models in DuckDB without dbt: the project's SQL with its macros, over seeds and small tables made by hand.
 
 For worked figures and queries that would cost a build each; what dbt itself does is left to the tests that build.
 """
@@ -43,7 +43,8 @@ def load_seed(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     (path,) = SEEDS.rglob(f"{name}.csv")
     types = ", ".join(f"'{column}': '{kind}'" for column, kind in _seed_types().get(name, {}).items())
     connection.execute(
-        f"create or replace table {name} as select * from read_csv(?, header=true, delim=',', quote='\"', types={{{types}}})",
+        f"create or replace table {name} as"
+        f" select * from read_csv(?, header=true, delim=',', quote='\"', types={{{types}}})",
         [str(path)],
     )
 
