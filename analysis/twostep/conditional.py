@@ -2,7 +2,7 @@
 
 Everybody is assigned to the likeliest class; sum_i log sum_k pi_k(x_i) P(assigned a_i | class k) is maximised with the
 error matrix held. lcmm calls it conditional. The error comes from drawing the class model's parameters from their
-distribution and combining as for multiple imputation; all draws are evaluated at once.
+distribution and combining as for multiple imputation.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.trajectories import Trajectories, newton, params
+from analysis.trajectories import Trajectories, newton
 from analysis.trajectories.inference import inverse_information
-from analysis.trajectories.kernel import evaluate
+from analysis.twostep import engine
 from analysis.twostep.assignment import modal
 from analysis.twostep.membership import ClassMembership, Logit
 
@@ -32,11 +32,9 @@ def conditional(
     rng = np.random.default_rng(seed)
     lower = np.linalg.cholesky(inverse_information(result.information))
     points = result.phi + rng.normal(size=(draws, len(result.phi))) @ lower.T
-    st, panel = result.design.st, result.design.panel.take(at)
-    joint = evaluate(st, panel, params.natural(st, np.vstack([result.phi, points])), persons=True).log_joint
-    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
     found, spreads = [], []
-    for p in (joint / joint.sum(axis=1, keepdims=True)).transpose(0, 2, 1):
+    for phi in (result.phi, *points):
+        p = engine.posterior(engine.log_joint(result.design, phi))[:, at].T
         w = modal(p)
         d = p.T @ w / p.sum(axis=0)[:, None]
         with np.errstate(divide="ignore"):
@@ -49,7 +47,7 @@ def conditional(
             raise ValueError(
                 "the assignments do not tell the classes apart: the conditional regression has no solution"
             )
-    to = np.kron(np.eye(st.k - 1), two_step.inverse)
+    to = np.kron(np.eye(result.k - 1), two_step.inverse)
     values = np.array(found) @ to.T
     m = len(values) - 1
     between = np.atleast_2d(np.cov(values[1:].T)) * (1 + 1 / m)

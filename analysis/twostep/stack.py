@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from analysis.trajectories import Trajectories
 from analysis.trajectories.errors import DesignError
 from analysis.trajectories.inference import FEWEST_CLUSTERS, InferenceError, inverse_information
-from analysis.trajectories.scores import log_posterior_slopes
+from analysis.twostep import engine
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -54,14 +54,15 @@ class ClassStep:
         """From a fitted class model. Raises InferenceError where its information is not positive definite."""
         design = result.design
         covariance = inverse_information(result.information)
-        scores = result.solution.scores
+        found = engine.at(design, result.phi)
+        scores = found.scores
         weight = design.panel.weight
         weighted = scores if weight is None else np.where(weight > 0, scores * weight, 0.0)
         clusters = None if design.clusters is None else pd.Series(design.clusters, index=design.persons)
         return cls(
             design.persons,
             result.probabilities,
-            log_posterior_slopes(design, result.phi),
+            found.slopes,
             covariance @ weighted,
             covariance,
             clusters,
