@@ -337,12 +337,12 @@ def test_negative_and_upward_scores_have_a_scale_of_the_study(checkout: Checkout
 
 
 def test_a_wide_file_with_a_person_twice_loses_nothing(checkout: Checkout) -> None:
-    """By hand from UNSEEN: the second row of P2 says the same, so its scores are there once."""
-    scores = {"P1": (32.5, 20.0, None), "P2": (28.0, None, 10.0), "P3": (30.0, 25.0, 12.5)}
+    """By hand from UNSEEN: n/a is no rating, <5 one without a score; the second row of P2 says the same as the first."""
+    scores = {"P1": {0: 32.5, 14: 20.0}, "P2": {0: 28.0, 14: None, 42: 10.0}, "P3": {0: 30.0, 14: 25.0, 42: 12.5}}
     expected = Counter(
         (kit.pseudonym(person, "unseen"), day, score)
         for person, listed in scores.items()
-        for day, score in zip((0, 14, 42), listed, strict=True)
+        for day, score in listed.items()
     )
     assert scores_of(checkout, "unseen", "MADRS") == expected
     issues = query(checkout, "select column_name, raw_value from quality.cell_issues where study_id = 'unseen'")
