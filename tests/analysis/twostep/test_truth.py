@@ -10,7 +10,7 @@ import pytest
 
 from analysis.trajectories import GrowthMixture, Trajectories, newton
 from analysis.trajectories.design import build
-from analysis.trajectories.search import objective
+from analysis.trajectories.likelihood import objective
 from analysis.twostep import ClassMembership, ClassOutcome, bch, compare, selection
 from analysis.twostep.simulate import Outcomes, persons
 
@@ -30,7 +30,7 @@ def climbed(design, like: Trajectories) -> Trajectories:
     beta = at.beta(phi[1 : 1 + k * columns].reshape(k, columns))
     upper = np.linalg.inv(design.to.fixed_inverse)
     phi[1 : 1 + k * columns] = ((beta - design.to.beta0) @ upper.T / design.to.scale).ravel()
-    ends = newton.maximise(objective(design.st, design.panel), phi[None])
+    ends = newton.maximise(objective(design.st, design.data), phi[None])
     return Trajectories(design, ends.phi[0], like.search, 0)
 
 
@@ -99,7 +99,7 @@ def test_errors_are_those_of_the_bootstrap() -> None:
     for _ in range(100):
         drawn = np.bincount(rng.integers(0, 500, 500), minlength=500)
         design = replace(result.design, panel=replace(panel, weight=drawn.astype(float)))
-        ends = newton.maximise(objective(design.st, design.panel), result.phi[None])
+        ends = newton.maximise(objective(design.st, design.data), result.phi[None])
         again = Trajectories(design, ends.phi[0], result.search, 0)
         frame = people.assign(counts=drawn.astype(float))
         rows = frame.loc[frame.index.repeat(drawn)].assign(subject_id=lambda f: np.arange(len(f)))
