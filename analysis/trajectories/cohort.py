@@ -132,7 +132,7 @@ def _needed(warehouse: Warehouse, view: str, scale: str) -> None:
 
 
 def _sql(view: str, of: Population, scale: str, studies: Sequence[str]) -> str:
-    """Per study the scale itself, or, where it was never measured, the equivalent of the one its course is followed on."""
+    """Per study the scale itself, or, where it was never measured, the equivalent of the one it is followed on."""
     listed = ", ".join(f":s{i}" for i in range(len(studies)))
     equivalent = LINKED.get(scale, "null")
     always = "true" if of.score.startswith("linked") else "false"
