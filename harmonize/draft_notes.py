@@ -34,6 +34,12 @@ def tell(draft: Draft, mapped: list[str]) -> None:
         for column, question, remedy in (*roles.questions, *scores.questions):
             draft.ask(form, f"{column}: {question}" if column else question, remedy)
         _tell_unread(draft, form)
+    if not any(s.found or s.waiting for s in draft.scores.values()):
+        draft.ask(
+            "",
+            "no column was found to hold a score",
+            "Name one: run again with --instrument COLUMN=ID (reference.scales), or go on if the files have none",
+        )
     words = Counter(v for t in draft.tables for c in t.columns for v in c.values.elements() if v.lower() in REASON_OF)
     if words:
         listed = ", ".join(f"{v!r} ({n})" for v, n in words.most_common())

@@ -21,6 +21,7 @@ from harmonize.profile_drugs import treatment_of
 from harmonize.profile_roles import Answers
 from harmonize.profile_times import read_time, split_time
 from harmonize.profile_words import names_a_person, sexes
+from harmonize.readers import LandingError
 from harmonize.sources import read_study
 from harmonize.study_rows import gathered_rows
 from tests.harmonize.test_new_study import compiled, place, profile
@@ -267,6 +268,21 @@ def test_numbers_with_units(place: Path) -> None:
     assert [bool(re.search(pattern, t)) for t in ("12,5 Pkt.", "12", "<5", "12 x")] == [True, True, False, False]
     assert row(made, "persons", "age_reported")[0] == "parse"
     compiled(place)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("Export\n\nid;visit;hamd\n1;BL;20\n2;BL;12\n", "Remove the lines above"),
+        ("sep=;\nid;visit;hamd\n1;BL;20\n", "Remove that line"),
+        ("subject,time,bdi\n1,1,0,20\n2,1,1,10\n", "row.names = FALSE"),
+        ("subject time bdi\n1 0 20\n1 1 10\n", "Save it with commas"),
+    ],
+)
+def test_a_file_whose_first_line_is_no_header_is_refused_with_the_way_out(place: Path, text: str, remedy: str) -> None:
+    with pytest.raises(LandingError) as caught:
+        drafted(place, ("x.csv", text))
+    assert remedy in str(caught.value)
 
 
 def test_a_workbook_with_titles_groups_and_several_sheets(place: Path) -> None:
