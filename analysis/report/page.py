@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import coverage, figures, tables
+from analysis.report import coverage, figures, resistance, tables
 from analysis.report.counts import collect
 from analysis.report.disclosure import Published, Shown, minimum_count
 from analysis.warehouse import Warehouse, connect
@@ -56,6 +56,7 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         compared=[s for s in shown if (s.study_id, "first", "persons") in cells.cells],
         coverage=coverage.columns(warehouse, cells, shown),
         variables=coverage.variables(warehouse, cells, shown),
+        resistance=_resistance(warehouse, cells, shown, minimum),
         cells=cells,
         minimum=minimum,
         kinds=(*tables.EXCLUSIVE, "remission"),
@@ -83,6 +84,11 @@ def _study(
         "findings": tables.findings(warehouse, name, cells, names),
         "reconciliation": tables.reconciliation(warehouse, name, cells),
     }
+
+
+def _resistance(warehouse: Warehouse, cells: Published, shown: list[tables.Study], minimum: int) -> dict[str, Any]:
+    found = resistance.section(warehouse, cells, shown, minimum)
+    return found | {"heat": {study: _drawn(figure) for study, figure in found["heat"].items()}}
 
 
 def _has_bars(rows: list[tables.OutcomeRow]) -> bool:
