@@ -49,7 +49,7 @@ def keep_links(links: pa.Table, warehouse: Warehouse) -> None:
     """Keep `links` (columns of SCHEMA); links of the same name are replaced, others stay."""
     new = links.select(SCHEMA.names).cast(SCHEMA)
     old = kept_links(warehouse)
-    others = old.filter(pc.invert(pc.is_in(old["link_id"], value_set=new["link_id"].unique().combine_chunks())))
+    others = old.filter(pc.invert(pc.is_in(old["link_id"], value_set=new["link_id"].unique())))
     every = pa.concat_tables([others, new])
     _write(every.sort_by([("link_id", "ascending"), ("from_score", "ascending")]), warehouse)
 

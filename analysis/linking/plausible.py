@@ -70,7 +70,7 @@ def combine(estimates: NDArray[np.float64], variances: NDArray[np.float64]) -> d
 def _uniform(keys: pd.Series, seed: int, n: int) -> NDArray[np.float64]:
     """n numbers between 0 and 1 per key: hashes of key, seed and draw, so that nothing depends on the order of rows."""
     start = int.from_bytes(hashlib.sha256(f"plausible values {seed}".encode()).digest()[:8], "little")
-    base: NDArray[np.uint64] = pd.util.hash_pandas_object(keys.astype(object), index=False).to_numpy(dtype=np.uint64)
+    base = np.asarray(pd.util.hash_pandas_object(keys.astype(object), index=False), dtype=np.uint64)
     step = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     seeded: NDArray[np.uint64] = _mix(base ^ np.uint64(start))[:, None]
     mixed = _mix(np.add(seeded, step[None, :]).astype(np.uint64))

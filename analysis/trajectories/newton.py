@@ -7,15 +7,14 @@ say so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.trajectories.likelihood import Objective
+
 Array = NDArray[np.float64]
-Objective = Callable[[Array], tuple[Array, Array, Array]]
-"""(R, free) -> log-likelihood (R,), gradient (R, free), Hessian (R, free, free)."""
 
 TOLERANCE = 1e-9
 LONGEST = 2.0

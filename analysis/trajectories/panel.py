@@ -6,7 +6,7 @@ visits costs nothing after this step. Arrays keep persons on the last axis: nump
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,10 @@ class Panel:
     def total_weight(self) -> float:
         """Sum of the weights; the number of persons where there are none."""
         return float(self.n if self.weight is None else self.weight.sum())
+
+    def weighted(self, weight: Array) -> Panel:
+        """The same persons with other weights."""
+        return replace(self, weight=weight)
 
     def take(self, which: slice | Indices) -> Panel:
         """Some of the persons."""

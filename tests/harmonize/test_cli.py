@@ -23,7 +23,9 @@ from harmonize.cli import build as build_commands
 from harmonize.paths import Warehouse
 from tests.dbt_project import kit
 
-COMMANDS = "land synth compile build status quarantine coverage facts link sql report demo new-study check-study".split()
+COMMANDS = (
+    "land synth compile build status quarantine coverage facts link sql report demo new-study check-study".split()
+)
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
 # invented persons; the second one's first score is no number
 ROWS = [

@@ -15,8 +15,8 @@ ACT_X = [0, 1, 1, 3, 9, 18, 59, 67, 91, 144, 149, 192, 192, 192, 201, 204, 217, 
          147, 126, 113, 100, 106, 107, 91, 83, 73, 72, 75, 50, 37, 38, 23, 15]  # fmt: skip
 ACT_Y = [0, 1, 3, 13, 42, 59, 95, 131, 158, 161, 194, 164, 166, 197, 177, 158, 169, 132, 158, 151, 134, 137, 122, 110,
          116, 132, 104, 104, 114, 97, 107, 88, 80, 79, 70, 61, 48, 47, 29, 32, 12]  # fmt: skip
-"""Counts of scores 0 to 40 on two forms of the ACT mathematics test: Kolen & Brennan (2004), table 2.5, as the R package
-equate and the Julia package Equate.jl carry them."""
+"""Counts of scores 0 to 40 on two forms of the ACT mathematics test: Kolen & Brennan (2004), table 2.5, as the R
+package equate and the Julia package Equate.jl carry them."""
 
 ACT_LINEAR = {1: -1.5433492744, 2: -0.4547277718, 10: 8.2542442505, 20: 19.1404592782, 40: 40.9128893337}
 """Linear equivalents that the tests of Equate.jl hold for these counts."""

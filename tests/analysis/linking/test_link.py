@@ -40,8 +40,8 @@ def test_link_of_the_population_lies_within_its_standard_error() -> None:
 
 
 def test_observed_scores_link_near_the_expected_totals_of_the_model() -> None:
-    """The model's own link joins expected totals. Observed scores carry unequal error on the two scales, so that the two
-    links are not the same thing; between the ends they differ by less than a point."""
+    """The model's own link joins expected totals. Observed scores carry unequal error on the two scales, so that the
+    two links are not the same thing; between the ends they differ by less than a point."""
     found = link()
     inner = (found.scores >= 3) & (found.scores <= 22)
     model = expected_total("HRSD17", severity_at("QIDS_SR16", found.scores[inner]))
