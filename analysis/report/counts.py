@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from analysis.report import resistance
 from analysis.report.disclosure import Counts, Key
 from analysis.report.remission import collect_remission
 from analysis.warehouse import Warehouse
@@ -24,7 +25,7 @@ def collect(warehouse: Warehouse) -> Counts:
     """All counts of all landed studies."""
     counts = Counts()
     people = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _first_line, collect_remission)
-    parts = (*people, _coverage, _variables, _refusals, _issues, _findings)
+    parts = (*people, resistance.collect, _coverage, _variables, _refusals, _issues, _findings)
     for part in parts:
         part(warehouse, counts)
     _across(counts)

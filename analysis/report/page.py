@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import coverage, figures, linking, remission, tables
+from analysis.report import coverage, figures, linking, remission, resistance, tables
 from analysis.report.counts import collect
 from analysis.report.definitions import render_definitions
 from analysis.report.disclosure import Published, Shown, minimum_count
@@ -67,6 +67,7 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         compared=[s for s in shown if (s.study_id, "first", "persons") in cells.cells],
         coverage=coverage.columns(warehouse, cells, shown),
         variables=coverage.variables(warehouse, cells, shown),
+        resistance=_resistance(warehouse, cells, shown, minimum),
         remission=_remission(warehouse, cells, shown),
         linking=[{**link, "figure": _drawn(link["figure"])} for link in linking.sections(warehouse)],
         cells=cells,
@@ -96,6 +97,11 @@ def _study(
         "findings": tables.findings(warehouse, name, cells, names),
         "reconciliation": tables.reconciliation(warehouse, name, cells),
     }
+
+
+def _resistance(warehouse: Warehouse, cells: Published, shown: list[tables.Study], minimum: int) -> dict[str, Any]:
+    found = resistance.section(warehouse, cells, shown, minimum)
+    return found | {"heat": {study: _drawn(figure) for study, figure in found["heat"].items()}}
 
 
 def _remission(warehouse: Warehouse, cells: Published, shown: list[tables.Study]) -> dict[str, Any] | None:

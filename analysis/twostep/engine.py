@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.trajectories.design import Design
-from analysis.trajectories.scores import log_posterior_slopes, solution
+from analysis.trajectories.likelihood import log_posterior_slopes, solution
+from analysis.trajectories.panel import Panel
 
 Array = NDArray[np.float64]
 
@@ -30,13 +31,18 @@ class At:
 
 def at(design: Design, phi: Array) -> At:
     """The likelihood of `design` at `phi` (free,), in internal coordinates, with what each person contributes."""
-    found = solution(design, phi)
-    return At(found.loglik, found.log_joint, found.scores, log_posterior_slopes(design, phi))
+    found = solution(design.st, design.data, phi)
+    return At(found.loglik, found.log_joint, found.scores, log_posterior_slopes(design.st, design.data, phi))
 
 
 def log_joint(design: Design, phi: Array) -> Array:
     """(k, N): log prior + log density of the scores, in internal coordinates."""
-    return solution(design, phi).log_joint
+    return solution(design.st, design.data, phi).log_joint
+
+
+def seen_visits(design: Design) -> Array:
+    """(N,): scores of each person whose density is one, those at a floor or ceiling of the censored family left out."""
+    return design.data.visits if isinstance(design.data, Panel) else design.data.seen.visits
 
 
 def posterior(log_joint: Array) -> Array:

@@ -19,6 +19,7 @@ from analysis.trajectories import Trajectories, newton
 from analysis.trajectories.coordinates import triangle
 from analysis.trajectories.errors import DesignError, Problem
 from analysis.trajectories.inference import InferenceError, inverse_information
+from analysis.twostep import engine
 from analysis.twostep.rows import read
 from analysis.twostep.stack import ClassStep, PersonWeights, influence_covariance, spread, union
 
@@ -68,7 +69,7 @@ class ClassMembership:
             weights,
             ends.phi[0],
             bool(ends.converged[0]),
-            design.panel.visits[places] * float(np.log(design.to.scale)),
+            engine.seen_visits(design)[places] * float(np.log(design.to.scale)),
         )
 
 

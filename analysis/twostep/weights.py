@@ -6,9 +6,9 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from formulaic import Formula
 from numpy.typing import NDArray
+from statsmodels.discrete.discrete_model import Logit
 from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationError, PerfectSeparationWarning
 
 from analysis.trajectories.design import plain
@@ -60,7 +60,7 @@ def _logistic(right: str, data: pd.DataFrame, kept: Array) -> tuple[Array, Array
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
-            fit = sm.Logit(kept, x).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
+            fit = Logit(kept, x).fit(disp=0, method="newton", maxiter=100, tol=1e-12)
             p = np.asarray(fit.predict())
         except (np.linalg.LinAlgError, PerfectSeparationError):
             p = np.zeros(1)

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import re
+import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pytest
 
+from analysis.report import resistance, write_report
+from analysis.report.disclosure import Counts
+from analysis.warehouse import connect
 from harmonize.landing import land
-from harmonize.paths import Warehouse
+from harmonize.paths import REPO, Warehouse
 from harmonize.sources import study
-from tests.dbt_project import kit, trd_by_hand
+from tests.dbt_project import kit, trd_by_hand, trials_by_hand
+
+
+class Named(NamedTuple):
+    """A study as the report knows it."""
+
+    study_id: str
+
 
 STUDIES = {"stard": 125, "mars": 125, "predict": 125, "ispotd": 125}
 
@@ -33,8 +46,8 @@ def connection(house: Warehouse) -> duckdb.DuckDBPyConnection:
 
 
 @pytest.fixture(scope="module")
-def reference(connection: duckdb.DuckDBPyConnection) -> trd_by_hand.Reference:
-    return trd_by_hand.Reference(connection)
+def reference(connection: duckdb.DuckDBPyConnection) -> trials_by_hand.Reference:
+    return trials_by_hand.Reference(connection)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +63,7 @@ def persons(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def test_trials_equal_a_recomputation_by_hand(
-    connection: duckdb.DuckDBPyConnection, reference: trd_by_hand.Reference, persons: list[str]
+    connection: duckdb.DuckDBPyConnection, reference: trials_by_hand.Reference, persons: list[str]
 ) -> None:
     sql = (
         "select subject_id, trial_no, start_day, end_day, treatments_new, treatments_kept, strategy, is_index,"
@@ -64,24 +77,24 @@ def test_trials_equal_a_recomputation_by_hand(
             t.intolerant, t.baseline, t.exit, t.fall_below(25), t.fall_below(30), t.fall_below(50),
         )
         for person in persons
-        for t in trd_by_hand.trials_of(person, reference)
+        for t in trials_by_hand.trials_of(person, reference)
     }  # fmt: skip
     assert found == expected
     assert {"initial", "switch", "augment"} == {row[4] for row in expected.values()}
 
 
 def test_adequacy_equals_a_recomputation_by_hand(
-    connection: duckdb.DuckDBPyConnection, reference: trd_by_hand.Reference, persons: list[str]
+    connection: duckdb.DuckDBPyConnection, reference: trials_by_hand.Reference, persons: list[str]
 ) -> None:
     words = {True: "yes", False: "no", None: "unknown"}
     sql = "select subject_id, trial_no, rule_id, adequate from marts.trial_adequacy"
     found = {row[:3]: row[3] for row in connection.execute(sql).fetchall()}
     expected = {
         (person, t.number, rule["rule_id"]): words[
-            trd_by_hand.adequacy(t, rule, reference.people[person]["study_id"], reference)
+            trials_by_hand.adequacy(t, rule, reference.people[person]["study_id"], reference)
         ]
         for person in persons
-        for t in trd_by_hand.trials_of(person, reference)
+        for t in trials_by_hand.trials_of(person, reference)
         for rule in reference.rules
     }
     assert found == expected
@@ -89,7 +102,7 @@ def test_adequacy_equals_a_recomputation_by_hand(
 
 
 def test_every_definition_equals_a_recomputation_by_hand(
-    connection: duckdb.DuckDBPyConnection, reference: trd_by_hand.Reference, persons: list[str]
+    connection: duckdb.DuckDBPyConnection, reference: trials_by_hand.Reference, persons: list[str]
 ) -> None:
     """500 patients × 28 definitions × 2 scopes: verdict, failed trials, possible ones, lowest and highest score."""
     sql = (
@@ -135,6 +148,19 @@ def test_the_first_trial_of_an_arm_is_as_adequate_as_in_first_line(connection: d
     assert differ == (0, 375)
 
 
+def test_severity_of_the_maudsley_points_is_the_default_band(connection: duckdb.DuckDBPyConnection) -> None:
+    """The limits stand in reference.trd_points and in reference.severity_bands: they must not part."""
+    points = connection.execute(
+        "select lower, coalesce(upper, 52) from reference.trd_points where definition_id = 'msm'"
+        " and dimension = 'baseline_severity' and category <> 'severe_with_psychosis' order by category_order"
+    ).fetchall()
+    bands = connection.execute(
+        "select score_min, score_max from reference.severity_bands"
+        " where instrument_id = 'HRSD17' and is_default and metric = 'total' order by band_order"
+    ).fetchall()
+    assert points == bands
+
+
 def test_agreement_counts_persons(connection: duckdb.DuckDBPyConnection) -> None:
     """One pair counted again from the verdicts."""
     pair = "definition_a = 'fda_us_practice' and definition_b = 'sforzini2022_trd'"
@@ -152,3 +178,67 @@ def test_agreement_counts_persons(connection: duckdb.DuckDBPyConnection) -> None
     assert found == tuple(sum(tuple(v) == cell for v in verdicts.values()) for cell in cells)
     assert found is not None
     assert min(found[0], found[3]) > 0
+
+
+def test_the_queries_of_the_page_run_and_say_what_they_are(connection: duckdb.DuckDBPyConnection) -> None:
+    """docs/treatment-resistance.md asks for all definitions of a cohort, and for whom payer criteria speak."""
+    page = (REPO / "docs" / "treatment-resistance.md").read_text(encoding="utf-8")
+    definitions, payer = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)
+    found = connection.execute(definitions).fetchall()
+    assert len(found) == 28
+    # two definitions belong to STAR*D, and one has no cutoff
+    assert all(met + not_met + open_ == 125 for _, _, met, not_met, open_, *_ in found)
+    assert {row[0]: row[5] for row in found}["mgh_s"] == "no_cutoff"
+    said = connection.execute(payer).fetchall()
+    assert sum(row[2] for row in said) == 500
+    # no study asked about implants: nobody can be said to fulfil all
+    assert {row[1] for row in said} == {"a criterion speaks against", "nothing against, something unknown"}
+    assert all(row[-1] == "research view, no medical advice" for row in [*found, *said])
+
+
+def test_the_referral_view_counts_what_the_record_has(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bipolarity in MARS against the diagnosis, failed trials against the definition; every row says what it is not."""
+    (bipolar,) = connection.execute(
+        "select count(*) filter (where status = 'met') from marts.tms_eligibility where study_id = 'mars'"
+        " and option_id = 'tms' and criterion_id = 'bipolar'"
+    ).fetchone() or (None,)
+    (diagnosed,) = connection.execute(
+        "select count(*) from cdm.subjects where study_id = 'mars' and (diagnosis = 'bipolar_depression'"
+        " or subject_id in (select subject_id from cdm.conditions"
+        " where condition_id = 'bipolar_disorder' and status = 'present'))"
+    ).fetchone() or (None,)
+    assert bipolar == diagnosed
+    assert bipolar
+    differ = connection.execute(
+        "select count(*) from marts.tms_eligibility as view inner join marts.trd_status as status"
+        " on view.subject_id = status.subject_id and status.definition_id = 'fda_us_practice'"
+        " and status.scope = 'all_trials' where view.option_id = 'esketamine' and view.criterion_id = 'failed_trials'"
+        " and view.status <> replace(status.verdict, 'not_determinable', 'unknown')"
+    ).fetchone()
+    assert differ == (0,)
+    assert connection.execute("select distinct caution from marts.tms_eligibility").fetchall() == [
+        ("research view, no medical advice",)
+    ]
+
+
+def test_the_report_shows_definitions_without_small_counts(house: Warehouse, tmp_path: Path) -> None:
+    """No verdict of 1 to 4 persons stands on the page, none of the three of a definition can be had from the others."""
+    # a file of its own: within one process an open one cannot be opened in another way
+    database = Path(shutil.copy(house.database, tmp_path / "trd.duckdb"))
+    with connect(database) as warehouse:
+        counts = Counts()
+        for name, number in STUDIES.items():
+            counts.add((name, "first", "persons"), number, 20.0)
+        resistance.collect(warehouse, counts)
+        shown = counts.protect(5)
+        heat = resistance.agreement(warehouse, [Named(s) for s in STUDIES], 5)  # type: ignore[list-item]
+    small = {key for key, n in counts.values.items() if 0 < n < 5 and key in shown.cells}
+    assert small
+    for study_id, _, definition, _ in small:
+        verdicts = [shown[study_id, "trd", definition, v].value for v in resistance.VERDICTS]
+        assert verdicts.count(None) >= 2
+    assert len(heat["mars"]) >= 3
+    page = write_report(database, tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Treatment resistance by definition" in page
+    assert "no verdict on a patient" in page
+    assert "How definitions agree: MARS" in page

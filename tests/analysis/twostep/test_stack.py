@@ -15,7 +15,7 @@ import pytest
 import statsmodels.api as sm
 
 from analysis.trajectories import GrowthMixture, Trajectories, newton
-from analysis.trajectories.search import objective
+from analysis.trajectories.likelihood import objective
 from analysis.trajectories.simulate import mixture
 from analysis.twostep import ClassMembership, ClassOutcome, ClassStep, PersonWeights, bch, margins, selection
 
@@ -52,7 +52,7 @@ def people(result: Trajectories) -> pd.DataFrame:
 def reweighted(result: Trajectories, w: np.ndarray) -> Trajectories:
     """The class model with case weights `w`, climbed to from the old solution."""
     design = replace(result.design, panel=replace(result.design.panel, weight=w))
-    ends = newton.maximise(objective(design.st, design.panel), result.phi[None])
+    ends = newton.maximise(objective(design.st, design.data), result.phi[None])
     assert ends.distance[0] < 1e-18
     return Trajectories(design, ends.phi[0], result.search, 0)
 
@@ -72,6 +72,21 @@ def moved(result: Trajectories, people: pd.DataFrame, i: int, what):
         w[i] += sign * STEP
         ends.append(what(reweighted(result, w), w))
     return (ends[0] - ends[1]) / (2 * STEP)
+
+
+def test_influence_through_a_censored_class_model(result: Trajectories, people: pd.DataFrame) -> None:
+    frame = mixture(80, seed=6).assign(score=lambda f: f["score"].clip(lower=4.0))
+    censored = GrowthMixture(2, "score ~ week", family="censored", floor=4.0).fit(frame, starts=5, seed=1)
+    some = people.iloc[:80]
+    spec = ClassOutcome("binary ~ x")
+
+    def estimates(found: Trajectories, w: np.ndarray) -> np.ndarray:
+        values = PersonWeights.fixed(pd.Series(w, index=some["subject_id"]))
+        return spec.fit(found, some, values).reported[1]
+
+    chain = spec.fit(censored, some)
+    psi = chain.reported[2] @ chain.influence()
+    assert psi[:, 3] == pytest.approx(moved(censored, some, 3, estimates), rel=1e-3, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["two-step", "modal", "proportional"])

@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 
 from analysis.trajectories import GrowthMixture, Trajectories, newton
-from analysis.trajectories.design import build
-from analysis.trajectories.search import objective
+from analysis.trajectories.likelihood import objective
 from analysis.twostep import ClassMembership, ClassOutcome, bch, compare, selection
-from analysis.twostep.simulate import Outcomes, persons
+from analysis.twostep.simulate import Outcomes, persons, refit
 
 SPEC = GrowthMixture(2, "score ~ week + I(week**2)", random="~ week")
 OUTCOME = ClassOutcome("remitted ~ x")
@@ -20,18 +19,6 @@ OUTCOME = ClassOutcome("remitted ~ x")
 
 def difference(table: pd.DataFrame) -> pd.Series:
     return table.set_index("measure").loc["difference"]
-
-
-def climbed(design, like: Trajectories) -> Trajectories:
-    """The maximum of `design` nearest to that of another sample: classes keep their order."""
-    at = like.design.to
-    phi = like.phi.copy()
-    k, columns = 2, 3
-    beta = at.beta(phi[1 : 1 + k * columns].reshape(k, columns))
-    upper = np.linalg.inv(design.to.fixed_inverse)
-    phi[1 : 1 + k * columns] = ((beta - design.to.beta0) @ upper.T / design.to.scale).ravel()
-    ends = newton.maximise(objective(design.st, design.panel), phi[None])
-    return Trajectories(design, ends.phi[0], like.search, 0)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +86,7 @@ def test_errors_are_those_of_the_bootstrap() -> None:
     for _ in range(100):
         drawn = np.bincount(rng.integers(0, 500, 500), minlength=500)
         design = replace(result.design, panel=replace(panel, weight=drawn.astype(float)))
-        ends = newton.maximise(objective(design.st, design.panel), result.phi[None])
+        ends = newton.maximise(objective(design.st, design.data), result.phi[None])
         again = Trajectories(design, ends.phi[0], result.search, 0)
         frame = people.assign(counts=drawn.astype(float))
         rows = frame.loc[frame.index.repeat(drawn)].assign(subject_id=lambda f: np.arange(len(f)))
@@ -127,7 +114,7 @@ def test_coverage_and_bias_at_a_fixed_seed() -> None:
     found = []
     for seed in range(40):
         scores, people = persons(600, seed=100 + seed)
-        result = climbed(build(SPEC, scores), like)
+        result = refit(SPEC, scores, like)
         row = difference(OUTCOME.fit(result, people).contrast(1, 2))
         found.append((row["estimate"], row["se"], row["lower"] <= truth <= row["upper"]))
     estimate, se, covered = np.array(found).T

@@ -15,7 +15,7 @@ asked as (
         criteria.severity,
         criteria.requires_clinician = 1 as requires_clinician,
         criteria.evidence,
-        coalesce(criteria.evidence_value, '') as evidence_value,
+        coalesce(criteria.evidence_value, '-') as evidence_value,
         criteria.source,
         criteria.verified
     from {{ ref('trd_persons') }} as persons

@@ -1,10 +1,10 @@
--- What the record says to each kind of evidence that reference.referral_criteria asks for: met where it is there, not met
--- where the record says that it is not, with the words of it. No row: the record says nothing. No medical advice.
+-- What the record says to each kind of evidence that reference.referral_criteria asks for: met where it is there, not
+-- met where the record says that it is not, with the words of it. No row: the record says nothing. No medical advice.
 
 with
 
 criteria as (
-    select distinct evidence, coalesce(evidence_value, '') as evidence_value from {{ ref('referral_criteria') }}
+    select distinct evidence, coalesce(evidence_value, '-') as evidence_value from {{ ref('referral_criteria') }}
 ),
 
 persons as (
@@ -35,7 +35,7 @@ adults as (
     select
         persons.subject_id,
         'adult_mdd' as evidence,
-        '' as evidence_value,
+        '-' as evidence_value,
         case
             when persons.diagnosis <> 'mdd' or persons.age < 18 or persons.psychosis = 'present' then false
             when persons.diagnosis = 'mdd' and persons.age >= 18 then true
@@ -63,7 +63,7 @@ definitions as (
             case when status.reason is null then '' else concat(' (', status.reason, ')') end
         ) as record
     from {{ ref('trd_status') }} as status
-    inner join criteria on criteria.evidence = 'definition' and criteria.evidence_value = status.definition_id
+    inner join criteria on criteria.evidence = 'definition' and status.definition_id = criteria.evidence_value
     where status.scope = 'all_trials'
 ),
 
@@ -104,9 +104,9 @@ scores as (
             and contains(concat(';', criteria.evidence_value), concat(';', scales.instrument_id, ':'))
     where scales.score_used is not null
     qualify row_number() over (
-        partition by scales.subject_id, criteria.evidence_value
-        order by scales.day desc, scales.occasion desc, scales.instrument_id asc
-    ) = 1
+            partition by scales.subject_id, criteria.evidence_value
+            order by scales.day desc, scales.occasion desc, scales.instrument_id asc
+        ) = 1
 ),
 
 items as (
@@ -136,9 +136,9 @@ items as (
             )
     where items.value is not null
     qualify row_number() over (
-        partition by items.subject_id, criteria.evidence_value
-        order by items.day desc, items.occasion desc, items.instrument_id asc
-    ) = 1
+            partition by items.subject_id, criteria.evidence_value
+            order by items.day desc, items.occasion desc, items.instrument_id asc
+        ) = 1
 ),
 
 of_person as (
@@ -182,7 +182,7 @@ of_trials as (
     select
         persons.subject_id,
         'psychotherapy' as evidence,
-        '' as evidence_value,
+        '-' as evidence_value,
         case
             when of_person.psychotherapy_failed then true
             when persons.treatment_naive and not of_person.psychotherapy_possible then false
@@ -242,11 +242,17 @@ of_given as (
             and criteria.evidence_value = given.evidence_value
 ),
 
+history as (
+    select subject_id, max(value_num) as n_episodes from {{ ref('history') }}
+    where variable_id = 'n_prior_episodes' and occasion = 1
+    group by subject_id
+),
+
 episodes as (
     select
         persons.subject_id,
         'chronic_or_recurrent' as evidence,
-        '' as evidence_value,
+        '-' as evidence_value,
         case
             when persons.episode_days * 12 / 365.25 >= 24 or history.n_episodes > 1 then true
             when persons.episode_days is not null and history.n_episodes is not null then false
@@ -256,18 +262,14 @@ episodes as (
             case
                 when persons.episode_days is null then ', length of the episode not known'
                 else concat(
-                    ', this one ',
-                    cast(cast(floor(persons.episode_days * 12 / 365.25) as integer) as {{ dbt.type_string() }}),
-                    ' months'
-                )
+                        ', this one ',
+                        cast(cast(floor(persons.episode_days * 12 / 365.25) as integer) as {{ dbt.type_string() }}),
+                        ' months'
+                    )
             end
         ) as record
     from persons
-    left join (
-        select subject_id, max(value_num) as n_episodes from {{ ref('history') }}
-        where variable_id = 'n_prior_episodes' and occasion = 1
-        group by subject_id
-    ) as history on persons.subject_id = history.subject_id
+    left join history on persons.subject_id = history.subject_id
 )
 
 select * from facts
