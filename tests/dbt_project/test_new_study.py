@@ -337,7 +337,7 @@ def test_negative_and_upward_scores_have_a_scale_of_the_study(checkout: Checkout
 
 
 def test_a_wide_file_with_a_person_twice_loses_nothing(checkout: Checkout) -> None:
-    """By hand from UNSEEN: n/a is no rating, <5 one without a score; the second row of P2 says the same as the first."""
+    """By hand from UNSEEN: n/a is no rating, <5 one without a score; both rows of P2 say the same."""
     scores = {"P1": {0: 32.5, 14: 20.0}, "P2": {0: 28.0, 14: None, 42: 10.0}, "P3": {0: 30.0, 14: 25.0, 42: 12.5}}
     expected = Counter(
         (kit.pseudonym(person, "unseen"), day, score)
