@@ -88,8 +88,8 @@ def test_items_become_the_parts_that_are_added_up(tmp_path: Path) -> None:
         connection.execute("create table reference.scales as select 'Q' as scale_id, 'qids_domain_max' as scoring_rule")
         connection.execute(
             "create table reference.scale_items as select 'Q' as scale_id, i as item_no, 0.0 as score_min,"
-            " case when i = 4 then '0' else '1' end as scored_in_total, case when i < 3 then 'sleep' else i::varchar end"
-            " as domain from range(1, 5) as r(i)"
+            " case when i = 4 then '0' else '1' end as scored_in_total,"
+            " case when i < 3 then 'sleep' else i::varchar end as domain from range(1, 5) as r(i)"
         )
     items = pd.DataFrame([[1, 3, 2, 9], [np.nan, 1, 0.5, 9], [np.nan, np.nan, 0, 9]], dtype=float)
     with connect(database) as warehouse:
