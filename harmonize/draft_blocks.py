@@ -71,6 +71,17 @@ def _waiting(draft: Draft, form: str, tail: str, day: Row) -> None:
         _add(draft, Block(f"waiting_{name}{tail}", "scales", form, given, why))
 
 
+def _occasion(roles: Roles) -> Row:
+    """The number of a rating within its day: as a column says it, its words counted in their order."""
+    column = roles.occasion
+    if column is None:
+        return _const("1")
+    if column.kind == "number":
+        return ("copy", column.name, "complete", "")
+    codes = "; ".join(f"{v}={n}" for n, v in enumerate(sorted(column.values), start=1))
+    return ("recode", f"{column.name}; {codes}", "complete", f"{column.delivered} in alphabetical order")
+
+
 def _number(columns: Sequence[Profile], argument: str) -> Row:
     """A number as it stands, or what stands before its unit."""
     unit = next((c for c in columns if c.unit), None)
@@ -179,7 +190,9 @@ def _long(draft: Draft, form: str, roles: Roles, tail: str) -> None:
             continue
         at = _const("0", "partial", "the same in every row of a person") if score in baseline else day
         (moment,) = score.moments
-        _add(draft, _scale_block(score, form, tail, at, moment, [moment], filtered=True))
+        block = _scale_block(score, form, tail, at, moment, [moment], filtered=True)
+        block.targets["occasion"] = _occasion(roles)
+        _add(draft, block)
 
 
 def _by_name(draft: Draft, form: str, tail: str, scores: list[Score], day: Row) -> None:
@@ -200,7 +213,7 @@ def _by_name(draft: Draft, form: str, tail: str, scores: list[Score], day: Row) 
         "instrument_id": ("recode", coded(lambda s: s.instrument), status, f"named in {column.delivered}"),
         "rater": ("recode", coded(_rater), "partial", "as usual for the instrument"),
         "contact": _const("clinic", "partial", "not said in the files"),
-        "occasion": _const("1"),
+        "occasion": _occasion(draft.roles[form]),
         "score": _number([c for s in scores for c in s.columns], value.name),
         "items": ("none", "", "not_collected", "totals only"),
     }
@@ -219,6 +232,8 @@ def _drug_block(drug: Drug, form: str, tail: str, day: Row) -> Block:
     none: Row = ("none", "", "not_collected", NOT_FOUND)
     dose = _number([drug.dose], drug.dose.name) if drug.dose is not None else none
     asked = "partial" if drug.unknown else "complete"
+    none_given = ", ".join("'" + v.replace("'", "''") + "'" for v in drug.none)
+    keep = f"{name} is not null" + (f" and {name} not in ({none_given})" if none_given else "")
     open_names = f"{len(drug.unknown)} names are no known treatment" if drug.unknown else ""
     given: dict[str, Row] = {
         "start_day": day,
@@ -234,7 +249,7 @@ def _drug_block(drug: Drug, form: str, tail: str, day: Row) -> Block:
         "plasma_level": none,
     }
     block = f"drugs{tail}" if name in ("drug", "medication") else f"drugs_{name}{tail}"
-    return Block(block, "treatments", form, given, "drugs with their doses", filters=f"no_drug: {name} is not null")
+    return Block(block, "treatments", form, given, "drugs with their doses", filters=f"no_drug: {keep}")
 
 
 # --- one row per person ----------------------------------------------------------------------------------------
@@ -376,6 +391,10 @@ def _covariates(draft: Draft, form: str, roles: Roles, tail: str, seen: set[str]
     free = [c for c in free if c not in later]
     numeric = [c for c in free if c.kind == "number" and c.delivered.strip()]
     coded = [c for c in free if c.kind == "text" and len(c.values) <= MOST_CODES and len(c.values) < c.n_filled]
+    if numeric or coded:
+        listed = ", ".join(c.delivered.strip() for c in (*numeric, *coded)[:12])
+        more = f" and {len(numeric) + len(coded) - 12} more" if len(numeric) + len(coded) > 12 else ""
+        draft.note(form, f"kept as facts of the person (covariates): {listed}{more}; otherwise --ignore COLUMN")
     by_form: dict[tuple[str, str], list[Profile]] = {}
     for column in numeric:
         by_form.setdefault((column.decimal, column.unit), []).append(column)

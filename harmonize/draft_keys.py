@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 from harmonize.draft import Draft
+from harmonize.profile_clock import START_WORDS
+from harmonize.profile_names import plain
 from harmonize.sources import KEY_FORMS, ROW_KEY
 
 
@@ -56,6 +59,19 @@ def check_start(draft: Draft, mapped: list[str]) -> None:
     """Days of several files must count from one start."""
     clocks = {f: c for f in mapped if (c := draft.roles[f].clock) is not None}
     first = [f for f, c in clocks.items() if c.args.startswith("first(")]
+    starts = [
+        f"{c.delivered} ({f})"
+        for f in mapped
+        if f not in first
+        for c in next(t for t in draft.tables if t.form == f).columns
+        if c.kind == "date" and re.search(START_WORDS, plain(c.delivered))
+    ]
+    if first and starts:
+        draft.ask(
+            first[0],
+            f"days count from the first date that {first[0]} has of a person; a start stands in {', '.join(starts)}",
+            "A day is worked out within one file: put the start into this file, or take the first date as the start",
+        )
     if first and len(clocks) > 1:
         draft.ask(
             first[0],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from harmonize.draft import Draft, Note
@@ -32,6 +33,13 @@ def tell(draft: Draft, mapped: list[str]) -> None:
         draft.notes += [Note(form, text) for text in (*roles.notes, *scores.notes)]
         for column, question, remedy in (*roles.questions, *scores.questions):
             draft.ask(form, f"{column}: {question}" if column else question, remedy)
+        _tell_unread(draft, form)
+    if not any(s.found or s.waiting for s in draft.scores.values()):
+        draft.ask(
+            "",
+            "no column was found to hold a score",
+            "Name one: run again with --instrument COLUMN=ID (reference.scales), or go on if the files have none",
+        )
     words = Counter(v for t in draft.tables for c in t.columns for v in c.values.elements() if v.lower() in REASON_OF)
     if words:
         listed = ", ".join(f"{v!r} ({n})" for v, n in words.most_common())
@@ -48,6 +56,17 @@ def tell(draft: Draft, mapped: list[str]) -> None:
                 )
 
 
+def _tell_unread(draft: Draft, form: str) -> None:
+    """Columns that no block reads."""
+    (table,) = [t for t in draft.tables if t.form == form]
+    words = " ".join(str((b.targets, b.filters, b.unpivot)) for b in draft.blocks if b.form == form)
+    read = set(re.findall(r"[a-z0-9_]+", words)) | set(draft.subject_key)
+    left = [c.delivered.strip() or c.name for c in table.columns if c.kind != "empty" and c.name not in read]
+    if left:
+        listed = ", ".join(left[:12]) + (f" and {len(left) - 12} more" if len(left) > 12 else "")
+        draft.note(form, f"landed and not mapped: {listed}")
+
+
 def _tell_codes(draft: Draft, table: Table) -> None:
     """Codes that mean missing: one line per code, as items have them in all their columns."""
     said: dict[tuple[str, str], list[tuple[Profile, str]]] = {}
@@ -60,7 +79,7 @@ def _tell_codes(draft: Draft, table: Table) -> None:
 
 
 def _tell_repeats(draft: Draft, form: str, roles: Roles) -> None:
-    if roles.identity is None or roles.clock is None:
+    if roles.identity is None or roles.clock is None or roles.occasion is not None:
         return
     days = roles.clock.column.text
     if roles.clock.verb in ("linear",):

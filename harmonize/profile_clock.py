@@ -15,6 +15,7 @@ from harmonize.profile import REASON_OF, Profile
 from harmonize.profile_codes import find_codes
 from harmonize.profile_names import instrument_of, plain
 from harmonize.profile_times import DAYS_PER, START, Time, read_time, split_time
+from harmonize.sources import NOT_TOGETHER
 
 LABEL_NAMES = (
     r"(a?visite?|visita|vis|event|redcap_event_name|time_?points?|timept|zeitpunkt|messzeitpunkt|mzp|zp|phase|wave"
@@ -45,6 +46,17 @@ START_WORDS = (
     r"|index|t0|debut|inicio|admission|entry)(_|$)"
 )
 TWO_DIGIT_YEAR = r"\d{1,2}[./-]\d{1,2}[./-]\d{2}"
+
+
+OCCASIONS = (
+    r"(^|_)(rater|interviewer|assessor|beurteiler|untersucher|occasion|tageszeit|time_of_day|session|beep|prompt|attempt"
+    r"|informant|source|quelle|method|mode|version|am_pm|part)(_|$)"
+)
+"""Columns of words that can tell ratings of one day apart."""
+ITEMS = (
+    r"(item|question|frage|symptom|element|variable|param|paramcd|test|qstestcd|scale|instrument)"
+    r"(_?(id|no|nr|num\w*|name|code|cd))?"
+)
 
 
 @dataclass
@@ -197,6 +209,29 @@ def _stepping(free: list[Profile], key: pd.Series, constant: set[str]) -> Profil
     return None
 
 
+def find_occasion(free: list[Profile], key: pd.Series, times: Times) -> Profile | None:
+    """A column of few values that tells the rows of a person at one time apart: a rater, a beep, a number."""
+    beside = times.clock.column if times.clock is not None else times.label
+    if beside is None:
+        return None
+    at = pd.DataFrame({"k": key, "t": beside.text})
+    if int(at.duplicated().sum()) < max(2, 0.02 * len(at)):
+        return None
+    for column in free:
+        n = len(column.values)
+        few = 2 <= n <= 30 and column.n_filled == len(at) and not _is_instrument(column)
+        counting = (
+            column.kind == "number" and column.whole and column.low >= 1 and column.high <= 99 and column.high < 3 * n
+        )
+        name = plain(column.delivered)
+        if re.fullmatch(ITEMS, name):
+            continue
+        naming = column.kind == "text" and re.search(OCCASIONS, name) is not None
+        if few and (counting or naming) and not at.assign(o=column.text).duplicated().any():
+            return column
+    return None
+
+
 # --- counts and labels -----------------------------------------------------------------------------------------
 
 
@@ -299,6 +334,8 @@ def _dated(free: list[Profile], key: pd.Series, constant: set[str], times: Times
             times.questions.append((column.name, f"the date {how}: {odd}", remedy))
             return None
         times.date_formats[column.name] = written
+        if any("20YY" in name for name in written):
+            times.notes.append(f"{column.delivered}: years of two digits are read as 20yy; otherwise change dates")
     if first is None:
         return Clock(
             then, "days_between", f"first({then.name}); {then.name}", "days from the person's first date in it"
@@ -320,7 +357,7 @@ def date_formats(column: Profile) -> list[str]:
     needed = 0.95 * len(texts)
     for n in (1, 2, 3):
         fits = [names for names in combinations(reads, n) if len(set().union(*(reads[m] for m in names))) >= needed]
-        fits = [f for f in fits if not {"DD/MM/YYYY", "MM/DD/YYYY"} <= set(f)]
+        fits = [f for f in fits if not any(set(pair) <= set(f) for pair in NOT_TOGETHER)]
         if fits:
             most = max(len(set().union(*(reads[m] for m in f))) for f in fits)
             best = [f for f in fits if len(set().union(*(reads[m] for m in f))) == most]

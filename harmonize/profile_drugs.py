@@ -29,6 +29,8 @@ class Drug:
     dose: Profile | None = None
     known: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    none: list[str] = field(default_factory=list)
+    """Words that say that there is no drug."""
 
     @property
     def words_to_add(self) -> dict[str, str]:
@@ -84,7 +86,7 @@ def _drug(column: Profile, dose: Profile | None) -> Drug:
         if value.lower() in REASON_OF or value in column.missing:
             continue
         if plain(value) in NO_DRUG:
-            column.missing[value] = ("not_applicable", f"{value} occurs {n} times, no drug")
+            drug.none.append(value)
         elif found := treatment_of(value):
             drug.known[value.lower()] = found
         else:

@@ -12,7 +12,7 @@ from harmonize.profile_names import plain
 from harmonize.profile_roles import Answers, Roles
 
 NAMES = (
-    r"(scale|skala|instrument|measure|test|questionnaire|fragebogen|paramcd|param|qs?testcd|qscat|outcome|variable|rating"
+    r"(scale|skala|instrument|measure|test|questionnaire|fragebogen|paramcd|param|qs?test(cd)?|qscat|outcome|variable|rating"
     r"|form|assessment)(_?(name|id|code|cd|short))?"
 )
 ITEM_NAMES = r"(item|question|frage|symptom|element|qstestcd|paramcd|variable)(_?(id|no|nr|num|number|name|code|cd))?"
@@ -32,7 +32,7 @@ def find_named_scores(table: Table, roles: Roles, free: dict[str, Profile], answ
         return
     for column in texts:
         name = plain(column.delivered)
-        if column is value or not 2 <= len(column.values) <= 200:
+        if column is value or not 1 <= len(column.values) <= 200:
             continue
         if _holds_items(column, name, answers, roles):
             _ask_items(column, value, free, scores)
@@ -41,7 +41,7 @@ def find_named_scores(table: Table, roles: Roles, free: dict[str, Profile], answ
         known = {v: i for v, text in codes.items() if (i := named(text, answers) or named(v, answers))}
         if (
             column.kind == "text"
-            and len(known) >= (1 if re.fullmatch(NAMES, name) else 2)
+            and len(known) >= (1 if re.fullmatch(NAMES, name) or len(codes) == 1 else 2)
             and 2 * len(known) >= len(codes)
         ):
             _add(column, value, codes, known, scores)

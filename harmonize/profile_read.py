@@ -6,6 +6,7 @@ import codecs
 import gzip
 import tempfile
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def _read(path: Path, layout: dict[str, Any], part: str = "") -> ReadText:
     notes: list[str] = []
     if layout["kind"] == "delimited":
         layout["encoding"], notes = _encoding(path)
+        _check_first_lines(path, layout["encoding"])
     form = Form("draft", "draft", "", (path.name,), layout, ())
     with tempfile.TemporaryDirectory(prefix="trd_new_study_") as work, open_reader(path, form, Path(work)) as reader:
         rows = 0
@@ -122,6 +124,46 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
         byte = f"0x{content[error.start]:02x}"
         why = f"byte {byte} at offset {error.start:,} is not UTF-8: read as cp1252; otherwise change encoding"
         return "cp1252", [why]
+
+
+def _check_first_lines(path: Path, encoding: str) -> None:
+    """Refuse a file whose names of columns do not stand in its first line, with what to do. Raises LandingError."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding=encoding, errors="replace") as stream:
+            lines = [line.strip("\ufeff\r\n") for line in islice(stream, 12)]
+    except (OSError, EOFError, UnicodeError):
+        return  # the reader finds the fault and says where
+    counts = {mark: [line.count(mark) for line in lines if line] for mark in (";", ",", "\t", "|")}
+    file = path.name
+    if lines and lines[0].lower().startswith("sep="):
+        raise LandingError(
+            "the first line says how fields are divided, as Excel writes it",
+            file=file,
+            row=1,
+            remedy="Remove that line",
+        )
+    if all(of and of[0] == 0 for of in counts.values()):
+        found = next((n for n, line in enumerate(lines, 1) if sum(line.count(m) for m in counts) > 0), None)
+        if found is not None and len(lines) > found:
+            raise LandingError(
+                f"the first line is one field, and row {found} has several: the names of the columns stand lower down",
+                file=file,
+                row=1,
+                remedy="Remove the lines above the names of the columns",
+            )
+        if len(lines) > 1 and all(len(line.split()) > 1 for line in lines if line):
+            raise LandingError(
+                "fields are divided by spaces", file=file, row=1, remedy="Save it with commas, semicolons or tabs"
+            )
+    for of in counts.values():
+        if len(of) > 2 and of[0] > 0 and all(n == of[0] + 1 for n in of[1:]):
+            raise LandingError(
+                "every row has one field more than there are names: row names without a name, as R writes them",
+                file=file,
+                row=1,
+                remedy="Write it with row.names = FALSE, or put a name before the others",
+            )
 
 
 def _header_rows(names: tuple[str, ...], head: tuple[tuple[str, ...], ...], file: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from harmonize.profile import REASON_OF, Profile, Table
-from harmonize.profile_clock import Clock, find_times, time_columns
+from harmonize.profile_clock import Clock, find_occasion, find_times, time_columns
 from harmonize.profile_codes import SENTINELS, find_codes
 from harmonize.profile_drugs import Drug, find_drugs
 from harmonize.profile_identity import find_identity, find_row_number, key_beside
@@ -31,6 +31,7 @@ class Roles:
     repeated: bool = False
     clock: Clock | None = None
     label: Profile | None = None
+    occasion: Profile | None = None
     sex: Profile | None = None
     sex_codes: dict[str, str] = field(default_factory=dict)
     age: Profile | None = None
@@ -45,7 +46,7 @@ class Roles:
 
     def taken(self) -> set[str]:
         """Names of columns that have a role."""
-        found = (self.identity, self.row_number, self.label, self.sex, self.age, self.arm, self.site)
+        found = (self.identity, self.row_number, self.label, self.occasion, self.sex, self.age, self.arm, self.site)
         drugs = {c.name for d in self.drugs for c in (d.name, d.dose) if c is not None}
         clock = {self.clock.column.name} if self.clock else set()
         return {c.name for c in found if c is not None} | clock | drugs
@@ -104,6 +105,10 @@ def find_roles(table: Table, answers: Answers) -> Roles:
         roles.clock, roles.label, roles.date_formats = times.clock, times.label, times.date_formats
         roles.notes += times.notes
         roles.questions += times.questions
+        free = [c for c in others if c.name not in roles.taken()]
+        roles.occasion = find_occasion(free, key, times)
+        if roles.occasion is not None:
+            roles.notes.append(f"{roles.occasion.delivered}: tells ratings of one day apart, taken as the occasion")
     find_drugs([c for c in others if c.name not in roles.taken() - _name(roles.arm)], roles)
     _sex(roles, answers)
     _age(roles)

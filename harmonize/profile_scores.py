@@ -28,6 +28,7 @@ def find_scores(table: Table, roles: Roles, answers: Answers, study: str) -> Sco
     find_item_sets(free, table, answers, scores)
     _singles(free, roles, answers, scores)
     _texts(columns, answers, scores)
+    _given_twice(scores)
     for score in scores.found:
         if len({c.decimal for c in score.columns}) > 1:
             scores.notes.append(
@@ -37,6 +38,24 @@ def find_scores(table: Table, roles: Roles, answers: Answers, study: str) -> Sco
                 column.decimal = ","
         fit(score, study, scores)
     return scores
+
+
+def _given_twice(scores: Scores) -> None:
+    """Two columns with one instrument at one time: the first is taken, the other waits for an answer."""
+    seen: dict[tuple[str, str, int | None], Score] = {}
+    for score in list(scores.found):
+        if not score.instrument or score.named_in is not None:
+            continue
+        first = next((seen[k] for m in score.moments if (k := (score.instrument, m.label, m.day)) in seen), None)
+        if first is None:
+            seen |= {(score.instrument, m.label, m.day): score for m in score.moments}
+            continue
+        scores.found.remove(score)
+        for column in score.columns:
+            why = f"{score.instrument} at the same time as {shown(first)}"
+            scores.questions.append((column.name, f"{why}: not mapped", "Leave one out with --ignore COLUMN"))
+            scores.waiting[column.name] = (score.instrument, why)
+            scores.set_aside.add(column.name)
 
 
 def _of_time(column: Profile, roles: Roles, n_rows: int) -> bool:

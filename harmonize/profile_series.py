@@ -33,6 +33,7 @@ def find_series(free: dict[str, Profile], answers: Answers, scores: Scores) -> N
         if way is not None:
             stem, said, time = way
             stems[stem].setdefault(said, (time, column))
+    _glued(stems, free, answers)
     _items_by_time(stems, free, answers, scores)
     groups: dict[str, Members] = defaultdict(dict)
     for stem, of_stem in stems.items():
@@ -55,6 +56,22 @@ def find_series(free: dict[str, Profile], answers: Answers, scores: Scores) -> N
     if by_label:
         which = ", ".join(f"{label} ({', '.join(columns)})" for label, columns in by_label.items())
         scores.questions.append(("", f"on which {'days are' if len(by_label) > 1 else 'day is'} {which}?", REMEDY))
+
+
+def _glued(stems: dict[str, Members], free: dict[str, Profile], answers: Answers) -> None:
+    """'wk2rq' beside rq_intake and rq_s3: a stem that other columns have ends or begins the name."""
+    taken = {c.name for members in stems.values() for _, c in members.values()}
+    known = [stem for stem, members in stems.items() if len(members) > 1 and len(stem) > 1]
+    for column in free.values():
+        name = plain(column.delivered)
+        if column.name in taken:
+            continue
+        for stem in known:
+            rest = name.removesuffix(stem) if name.endswith(stem) else name.removeprefix(stem)
+            time = read_time(rest.strip("_"))
+            if rest and rest != name and time.known:
+                stems[stem].setdefault(rest.strip("_"), (time, column))
+                break
 
 
 def _way(column: Profile, answers: Answers) -> tuple[str, str, Time] | None:
@@ -93,7 +110,13 @@ def _odd_labels(groups: dict[str, Members], free: dict[str, Profile], answers: A
             continue
         instrument, rest = _instrument_and_rest(column, answers)
         valid = instrument_range(instrument) if instrument else None
-        if not instrument or not rest or valid is None or re.fullmatch(NO_TIME, rest) or re.fullmatch(r"\d*", rest):
+        if (
+            not instrument
+            or not rest
+            or valid is None
+            or re.fullmatch(NO_TIME, rest)
+            or read_time(rest).unit == "number"
+        ):
             continue
         if valid[0] <= column.low and column.high <= valid[1] and len(column.known) > 2:
             found[instrument][rest] = (Time(rest, "unknown", None, None, "no time is said"), column)

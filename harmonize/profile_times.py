@@ -94,6 +94,7 @@ def _words(name: str) -> list[str]:
     """Words and numbers of a plain name; 'follow_up' is one word."""
     name = re.sub(r"follow_?ups?", "followup", name)
     name = re.sub(r"(?<![a-z])(end|fin)_(of|der|du)_", "end_", name)
+    name = re.sub(r"(?<![a-z])we+ks?(?![a-z])", "week", name)
     found = re.findall(r"[a-z]+|\d+", name)
     return [str(_NUMBERS.get(word, word)) for word in (w for f in found for w in _unglued(f))]
 
@@ -164,7 +165,7 @@ def _judge(label: str, kinds: list[tuple[str, float | None]], sign: int, nothing
         return Time(label, "follow-up", bare[0] if bare else None, None, "a follow-up says no day")
     if "end" in said or "start" in said:
         return Time(label, "end", bare[0] if bare else None, None, "an end has no day of its own")
-    if bare and len(kinds) == 1 and re.fullmatch(r"\s*\d+(\.0)?\s*", label):
+    if bare and len(kinds) == 1 and re.fullmatch(rf"\s*(\d+(\.0)?|{'|'.join(_NUMBERS)})\s*", label.lower()):
         return Time(label, "number", bare[0], None, "a number without unit says no day")
     return nothing
 

@@ -48,7 +48,7 @@ DRUG = (
 )
 DOSE = r"dose|dosis|dosage|dosierung|dosi|posologie|mg|tagesdosis|dailydose"
 YES_NO = {"yes", "no", "ja", "nein", "y", "n", "j", "oui", "non", "si", "true", "false", "0", "1"}
-NO_DRUG = {"none", "keine", "kein", "no", "nein", "aucun", "ninguno", "nil", "0", "no_drug", "no_medication", "ohne"}
+NO_DRUG = set("none keine kein no nein aucun ninguno nil 0 no_drug no_medication ohne placebo".split())
 
 _FEMALE = (
     "f w female fem feminin feminine femme femenino femenina woman women frau weiblich weibl weib mujer hembra girl"

@@ -39,6 +39,8 @@ KEY_FORMS = {
     "no_leading_zeros": "regexp_replace({key}, '^0+', '')",
 }
 """Ways to make ids alike that files of one study write differently, as SQL."""
+NOT_TOGETHER = (("DD/MM/YYYY", "MM/DD/YYYY"), ("DD/MM/20YY", "MM/DD/20YY"), ("excel", "sas"))
+"""Ways of writing dates that cannot be told apart."""
 KINDS = ("delimited", "xlsx", "sav", "sas7bdat", "xpt", "dta", "parquet")
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Every start of `trd` or dbt reads all sources files: libyaml takes a tenth of the time, where it is there."""
@@ -234,7 +236,7 @@ def _check_format(form: Form, path: Path) -> None:
                 raise ContractError(
                     f"{where}, column {column.name}: date format {name!r} is not known; use {', '.join(DATE_FORMATS)}"
                 )
-        for one, other in (("DD/MM/YYYY", "MM/DD/YYYY"), ("excel", "sas")):
+        for one, other in NOT_TOGETHER:
             if {one, other} <= set(column.dates):
                 raise ContractError(
                     f"{where}, column {column.name}: dates {one} and {other} cannot be told apart; declare one"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from analysis.report import resistance
 from analysis.report.disclosure import Counts, Key
+from analysis.report.remission import collect_remission
 from analysis.warehouse import Warehouse
 
 STAGES = ("entered", "with_baseline_score", "with_later_visit", "with_exit_score", "moved_on")
@@ -22,8 +24,8 @@ HEADLINE, STAGE, PLAIN, DETAIL = 20.0, 8.0, 3.0, 1.0
 def collect(warehouse: Warehouse) -> Counts:
     """All counts of all landed studies."""
     counts = Counts()
-    people = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _first_line)
-    parts = (*people, _coverage, _variables, _refusals, _issues, _findings)
+    people = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _first_line, collect_remission)
+    parts = (*people, resistance.collect, _coverage, _variables, _refusals, _issues, _findings)
     for part in parts:
         part(warehouse, counts)
     _across(counts)

@@ -126,6 +126,27 @@ def _stacked(frame: pd.DataFrame, marks: pd.DataFrame, order: list[str], width: 
     return alt.layer(bars, numbers, dots).properties(width=width - 130, height=28 * len(order))
 
 
+def agreement(frame: pd.DataFrame, name: str) -> Figure:
+    """Heat map of kappa between pairs of definitions; a pair that is not shown has no field."""
+    names = sorted({*frame["definition_a"], *frame["definition_b"]})
+    turned = frame.rename(columns={"definition_a": "definition_b", "definition_b": "definition_a"})
+    both = pd.concat([frame, turned], ignore_index=True).assign(text=lambda f: f["kappa"].map("{:.1f}".format))
+    return Figure(*(svg(_heat(both, names, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+
+
+def _heat(frame: pd.DataFrame, names: list[str], width: int) -> alt.LayerChart | alt.FacetChart:
+    axis = alt.Axis(labelLimit=200 if width > 500 else 110, ticks=False, domain=False)
+    x = alt.X("definition_a:N", sort=names, title=None, axis=axis)
+    y = alt.Y("definition_b:N", sort=names, title=None, axis=axis)
+    scale = alt.Scale(domain=[-0.2, 0, 1], range=["#d8a47f", "#f6f7f9", "#2f6f8f"], clamp=True)
+    base = alt.Chart(frame)
+    fields = base.mark_rect().encode(x=x, y=y, color=alt.Color("kappa:Q", scale=scale, legend=None))
+    ink = alt.condition("datum.kappa > 0.6", alt.value("#ffffff"), alt.value(INK))
+    texts = base.mark_text(fontSize=9.5).encode(x=x, y=y, text="text:N", color=ink)
+    side = min(width - (210 if width > 500 else 120), 26 * len(names))
+    return alt.layer(fields, texts).properties(width=side, height=20 * len(names))
+
+
 def number_axis() -> alt.Axis:
     """An axis of numbers as all figures have it."""
     return alt.Axis(grid=True, gridColor=RULE, tickCount=5, format=",d", domain=False, ticks=False)
@@ -135,6 +156,6 @@ def svg(chart: alt.LayerChart | alt.FacetChart, name: str) -> str:
     """The chart as SVG that several times in one page does not clash, and that asks for nothing outside."""
     styled = chart.configure(font=FONT, background="transparent").configure_view(stroke=None)
     styled = styled.configure_axis(labelColor=INK, titleColor=QUIET, titleFontWeight="normal", labelFontSize=11)
-    text = vlc.vegalite_to_svg(styled.to_dict())
-    text = re.sub(r'(id="|url\(#)(\w+)', rf"\1{name}-\2", text)
-    return text.replace("<svg ", '<svg role="img" ', 1)
+    drawn = vlc.vegalite_to_svg(styled.to_dict())
+    drawn = re.sub(r'(id="|url\(#)(\w+)', rf"\1{name}-\2", drawn)
+    return drawn.replace("<svg ", '<svg role="img" ', 1)

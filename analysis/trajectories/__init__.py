@@ -35,8 +35,8 @@ Beside it: `enumeration.enumerate_classes(spec, frame, ks, folds=)`, `bootstrap.
 `bootstrap.label_stability(fit, baseline)`, `bootstrap.simulate_scores`, `simulate` (worlds with known truth).
 
 For estimators stacked on top (two-step): `result.phi` (free,), `result.information` (free, free), `result.solution`
-with `.scores` (free, N) and `.log_joint` (k, N), and `scores.log_posterior_slopes(result.design, result.phi)`, (N, k,
-free) = d log p_ik / d phi. `estimates.reported(design, phi)` gives reported parameters and their derivatives by phi.
+with `.scores` (free, N) and `.log_joint` (k, N), and `result.log_posterior_slopes()`, (N, k, free): d log p_ik / d phi.
+`estimates.reported(design, phi)` gives reported parameters and their derivatives by phi.
 """
 
 from analysis.trajectories.design import GrowthMixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from analysis.trajectories import courses, newton, params
+from analysis.trajectories.censored import CensoredPanel
 from analysis.trajectories.design import Design
 from analysis.trajectories.labels import PLAN, TfRule, label, weeks
-from analysis.trajectories.panel import Panel, cross_products
+from analysis.trajectories.likelihood import objective
 from analysis.trajectories.result import Trajectories
-from analysis.trajectories.search import climb, objective, one_class
+from analysis.trajectories.search import climb, one_class
 from analysis.trajectories.starts import draw
 
 Array = NDArray[np.float64]
@@ -56,13 +57,10 @@ def simulate_scores(design: Design, phi: Array, rng: np.random.Generator) -> Arr
     beta = to.beta(nat.beta[0])[klass]
     mean = (design.x * beta[design.person]).sum(axis=1) + (design.z * effects[design.person]).sum(axis=1)
     found: Array = mean + sd[design.person] * rng.normal(size=len(mean))
+    if design.spec.family == "censored":
+        low, high = design.spec.floor, design.spec.ceiling
+        found = np.clip(found, -np.inf if low is None else low, np.inf if high is None else high)
     return found
-
-
-def with_scores(design: Design, y: Array) -> Panel:
-    """The panel of the same persons with other scores."""
-    columns = design.to.columns(design.x, design.z, y, nested=design.st.n_extra == 0)
-    return replace(design.panel, products=cross_products(columns, design.starts))
 
 
 def likelihood_ratio(
@@ -100,15 +98,16 @@ def _replicate(
     """Twice the gain in log-likelihood in one drawn set; nan where a model did not converge."""
     rng = np.random.default_rng(seed)
     with threadpool_limits(1):
-        panel = with_scores(small, simulate_scores(small, small_phi, rng))
-        single = one_class(small.st, panel)
+        data = small.with_scores(simulate_scores(small, small_phi, rng))
+        seen = data.panel if isinstance(data, CensoredPanel) else data
+        single = one_class(small.st, data)
         values = []
         for design, phi in ((small, small_phi), (large, large_phi)):
             st = design.st
-            ends = newton.maximise(objective(st, panel), phi[None])
+            ends = newton.maximise(objective(st, data), phi[None])
             if st.k > 1:
                 base = params.natural(st.with_classes(1), single.phi)
-                ends = _better(ends, climb(st, panel, draw(st, panel, base, starts, rng)))
+                ends = _better(ends, climb(st, data, draw(st, seen, base, starts, rng)))
             best = np.where(ends.converged, ends.loglik, -np.inf).max()
             values.append(best)
     return float(2 * (values[1] - values[0])) if np.isfinite(values).all() else float("nan")
@@ -173,9 +172,9 @@ def _relabel(
     counts = np.bincount(rng.integers(0, design.n, design.n), minlength=design.n).astype(float)
     weight = counts if design.panel.weight is None else counts * design.panel.weight
     drawn = np.flatnonzero(weight > 0)
-    panel = replace(design.panel, weight=weight).take(drawn)
+    data = design.data.weighted(weight).take(drawn)
     with threadpool_limits(1):
-        ends = newton.maximise(objective(design.st, panel), phi[None])
+        ends = newton.maximise(objective(design.st, data), phi[None])
     found = []
     for g in range(design.st.k):
         mean, _ = courses.means(design, ends.phi[0], rows[g])

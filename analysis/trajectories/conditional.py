@@ -6,15 +6,17 @@ Works for persons of the fit and for new ones, with any number of scores, none i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.trajectories import kernel, params
+from analysis.trajectories import likelihood, params
+from analysis.trajectories.censored import CensoredPanel, censored_panel, sides
 from analysis.trajectories.design import Design, columns_of, plain
 from analysis.trajectories.errors import DesignError
+from analysis.trajectories.likelihood import Data
 from analysis.trajectories.panel import Panel, cross_products
 
 Array = NDArray[np.float64]
@@ -60,11 +62,12 @@ def given(design: Design, phi: Array, frame: pd.DataFrame | None = None) -> Give
     """The persons of `frame`, or those of the fit, given their scores under the solution `phi`."""
     st, to = design.st, design.to
     if frame is None:
-        panel, persons, covariates = design.panel, design.persons, design.covariates
+        data, persons, covariates = design.data, design.persons, design.covariates
     else:
-        panel, persons, covariates = new_panel(design, frame)
+        data, persons, covariates = new_data(design, frame)
     nat = params.natural(st, phi[None])
-    log_joint, effects, spread = kernel.random_effects(st, panel, nat)
+    log_joint, effects, spread = likelihood.effects(st, data, phi)
+    panel = data.panel if isinstance(data, CensoredPanel) else data
     posterior = np.exp(log_joint - log_joint.max(axis=0))
     posterior /= posterior.sum(axis=0)
     lift = to.scale * to.random_inverse
@@ -81,7 +84,7 @@ def given(design: Design, phi: Array, frame: pd.DataFrame | None = None) -> Give
     )
 
 
-def new_panel(design: Design, frame: pd.DataFrame) -> tuple[Panel, pd.Index, pd.DataFrame]:
+def new_data(design: Design, frame: pd.DataFrame) -> tuple[Data, pd.Index, pd.DataFrame]:
     """The rows of `frame` in the coordinates of the fit; persons in the order in which they first appear.
 
     Raises DesignError for a column that is absent, a covariate that is missing or a level that was not fitted.
@@ -110,23 +113,35 @@ def new_panel(design: Design, frame: pd.DataFrame) -> tuple[Panel, pd.Index, pd.
     data, codes, y = data.iloc[order].reset_index(drop=True), codes[order], scored[order]
     first = np.searchsorted(codes, np.arange(len(persons)))
     covariates = data.iloc[first].reset_index(drop=True)
-    seen = np.isfinite(y)
-    products = np.zeros((len(st.pairs[0]), len(persons)))
-    visits = np.bincount(codes[seen], minlength=len(persons)).astype(float)
-    if seen.any():
-        products[:, visits > 0] = _products(design, data[seen], y[seen], codes[seen])
+    known = np.isfinite(y)
+    visits = np.bincount(codes[known], minlength=len(persons)).astype(float)
     membership = columns_of(templates.membership, covariates) @ to.membership_inverse
     group = np.zeros(len(persons), dtype=np.intp)
     if spec.residual == "study":
         group = np.array([design.groups.index(str(v)) for v in covariates[spec.study]], dtype=np.intp)
-    return Panel(products, visits, np.ascontiguousarray(membership.T), group), pd.Index(persons), covariates
+    empty = np.zeros((len(st.pairs[0]), len(persons)))
+    panel = Panel(empty, visits, np.ascontiguousarray(membership.T), group)
+    if not known.any():
+        return panel, pd.Index(persons), covariates
+    return _scored(design, panel, data[known], y[known], codes[known]), pd.Index(persons), covariates
 
 
-def _products(design: Design, data: pd.DataFrame, y: Array, codes: NDArray[np.intp]) -> Array:
-    """Cross-products of the persons that have rows."""
-    templates = design.templates
+def _scored(design: Design, panel: Panel, rows: pd.DataFrame, y: Array, codes: NDArray[np.intp]) -> Data:
+    """The panel with the scores `y` of some of its persons."""
+    spec, st, to, templates = design.spec, design.st, design.to, design.templates
     names = list(templates.fixed.column_names)
-    x = columns_of(templates.fixed, data)[:, [names.index(c) for c in templates.columns]]
-    z = columns_of(templates.random, data) if templates.random is not None else np.zeros((len(data), 0))
+    x = columns_of(templates.fixed, rows)[:, [names.index(c) for c in templates.columns]]
+    z = columns_of(templates.random, rows) if templates.random is not None else np.zeros((len(rows), 0))
+    columns = to.columns(x, z, y, nested=st.n_extra == 0)
+    scored = np.flatnonzero(panel.visits > 0)
     starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
-    return cross_products(design.to.columns(x, z, y, nested=design.st.n_extra == 0), starts)
+    panel.products[:, scored] = cross_products(columns, starts)
+    if spec.family != "censored":
+        return panel
+    side = sides(y, spec.floor, spec.ceiling, spec.outcome)
+    position = np.searchsorted(scored, codes)
+    some = censored_panel(panel.take(scored), columns, z @ to.random_inverse, position, starts, side, st.p)
+    seen = panel.take(np.arange(panel.n))
+    seen.products[:, scored] = some.seen.products
+    seen.visits[scored] = some.seen.visits
+    return replace(some, panel=panel, seen=seen, person=scored[some.person])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from formulaic import Formula, ModelSpec
 from numpy.typing import NDArray
 
 from analysis.trajectories.bases import CONTEXT
+from analysis.trajectories.censored import CensoredPanel, censored_panel, sides
 from analysis.trajectories.coordinates import Coordinates, coordinates
 from analysis.trajectories.errors import DesignError
+from analysis.trajectories.likelihood import Data
 from analysis.trajectories.panel import Panel, cross_products
 from analysis.trajectories.structure import Structure
 
@@ -77,6 +80,8 @@ class GrowthMixture:
             raise DesignError(f"fixed = {self.fixed!r} names no score: write 'score ~ week'")
         if self.family == "censored" and self.floor is None and self.ceiling is None:
             raise DesignError("family = 'censored' needs a floor or a ceiling, e.g. floor=0")
+        if self.family == "censored" and self.covariance == "proportional":
+            raise DesignError("family = 'censored' has no proportional covariance; use common or class")
 
     @property
     def outcome(self) -> str:
@@ -142,6 +147,29 @@ class Design:
     covariates: pd.DataFrame
     membership: Array
     counts: dict[str, int]
+    side: Array | None = None
+
+    @cached_property
+    def data(self) -> Data:
+        """What the likelihood reads: `panel`, or with a floor or ceiling the censored rows beside it."""
+        return self.panel if self.side is None else self.with_scores(self.y)
+
+    def with_scores(self, y: Array) -> Data:
+        """The same persons at the same times with other scores (rows,), in the units of the frame."""
+        spec = self.spec
+        nested = self.st.n_extra == 0
+        columns = self.to.columns(self.x, self.z, y, nested)
+        panel = replace(self.panel, products=cross_products(columns, self.starts))
+        if spec.family != "censored":
+            return panel
+        side = sides(y, spec.floor, spec.ceiling, spec.outcome)
+        z = self.z @ self.to.random_inverse
+        return censored_panel(panel, columns, z, self.person, self.starts, side, self.st.p)
+
+    def seen_rows(self, data: Data) -> float:
+        """Weighted number of scores that have a density: what the logarithm of the scale counts for."""
+        visits = data.seen.visits if isinstance(data, CensoredPanel) else data.visits
+        return float(visits.sum() if data.weight is None else visits @ data.weight)
 
     @property
     def n(self) -> int:
@@ -265,6 +293,8 @@ def _assemble(
     people = data.iloc[first]
     membership, membership_spec = _matrix(formulas["membership"], people, "membership")
     _constant(spec, data, codes, formulas["membership"].required_variables)
+    if spec.family == "censored" and len(random_names) > 2:
+        raise DesignError(f"family = 'censored' takes up to two random effects, not {', '.join(random_names)}")
     nested = bool(random_names) and set(random_names) <= set(specific) and not (spec.diagonal and len(random_names) > 1)
     if nested:
         specific = [*random_names, *(c for c in specific if c not in random_names)]
@@ -317,8 +347,28 @@ def _assemble(
     time = data[spec.time].to_numpy(dtype=float)
     covariates = people.drop(columns=[spec.outcome]).reset_index(drop=True)
     counts = counts | {"rows_used": len(data), "persons_used": len(persons)}
+    side = None
+    if spec.family == "censored":
+        side = sides(y, spec.floor, spec.ceiling, spec.outcome)
+        counts |= {"rows_at_floor": int((side > 0).sum()), "rows_at_ceiling": int((side < 0).sum())}
     return Design(
-        spec, templates, st, panel, to, persons, groups, clusters, codes, time, y, x, z, covariates, membership, counts
+        spec,
+        templates,
+        st,
+        panel,
+        to,
+        persons,
+        groups,
+        clusters,
+        codes,
+        time,
+        y,
+        x,
+        z,
+        covariates,
+        membership,
+        counts,
+        side,
     )
 
 

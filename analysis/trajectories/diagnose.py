@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analysis.trajectories import newton, params
 from analysis.trajectories.design import Design
 from analysis.trajectories.errors import Problem
-from analysis.trajectories.scores import Solution
+from analysis.trajectories.likelihood import Solution
 
 Array = NDArray[np.float64]
 

@@ -111,7 +111,7 @@ def _logits(st: Structure, panel: Panel, nat: Natural, at: Evaluation) -> Array:
     if st.n_logits == 0:
         return nat.gamma
     constant = panel.membership[0, 0]
-    if st.n_membership == 1 and constant != 0 and np.all(panel.membership == constant):
+    if panel.same_membership and constant != 0:
         share = np.maximum(at.expected, 1e-8)
         found: Array = np.log(share[:, :-1] / share[:, -1:])[:, :, None] / constant
         return found

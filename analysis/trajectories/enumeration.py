@@ -14,13 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.trajectories import params
+from analysis.trajectories.censored import CensoredPanel
 from analysis.trajectories.design import Design, GrowthMixture, build
 from analysis.trajectories.em import em
-from analysis.trajectories.kernel import evaluate
+from analysis.trajectories.likelihood import Data, loglik, objective
 from analysis.trajectories.newton import maximise
-from analysis.trajectories.panel import Panel
 from analysis.trajectories.result import Trajectories
-from analysis.trajectories.search import fit_design, objective, one_class
+from analysis.trajectories.search import fit_design, one_class
 from analysis.trajectories.starts import draw
 
 Array = NDArray[np.float64]
@@ -66,7 +66,7 @@ def enumerate_classes(
     if spec.weights is not None:
         raise ValueError("enumeration is unweighted (plan): take weights out of the specification")
     design = build(spec.with_classes(1), frame)
-    single = one_class(design.st, design.panel)
+    single = one_class(design.st, design.data)
     fits = []
     for k in sorted(ks):
         mine = with_classes(design, k)
@@ -114,21 +114,22 @@ def predictive(fit: Trajectories, folds: int, seed: int, starts: int = 10) -> fl
     part = rng.permutation(design.n) % folds
     total = 0.0
     for f in range(folds):
-        training, held = design.panel.take(np.flatnonzero(part != f)), design.panel.take(np.flatnonzero(part == f))
+        training, held = design.data.take(np.flatnonzero(part != f)), design.data.take(np.flatnonzero(part == f))
         phi = refit(fit, training, rng, starts)
-        total += float(evaluate(design.st, held, params.natural(design.st, phi[None])).loglik[0])
-    return total - float(design.panel.visits.sum()) * float(np.log(design.to.scale))
+        total += loglik(design.st, held, phi)
+    return total - design.seen_rows(design.data) * float(np.log(design.to.scale))
 
 
-def refit(fit: Trajectories, panel: Panel, rng: np.random.Generator, starts: int = 0) -> Array:
+def refit(fit: Trajectories, data: Data, rng: np.random.Generator, starts: int = 0) -> Array:
     """The solution on other persons (or weights), from the solution of `fit` and from `starts` new starts."""
     st = fit.design.st
     points = fit.phi[None]
     if starts and st.k > 1:
-        single = one_class(st, panel)
-        drawn = draw(st, panel, params.natural(st.with_classes(1), single.phi), starts, rng)
-        points = np.concatenate([points, params.free(st, em(st, panel, drawn, 10))])
-    ends = maximise(objective(st, panel), points)
+        seen = data.panel if isinstance(data, CensoredPanel) else data
+        single = one_class(st, data)
+        drawn = draw(st, seen, params.natural(st.with_classes(1), single.phi), starts, rng)
+        points = np.concatenate([points, params.free(st, em(st, seen, drawn, 10))])
+    ends = maximise(objective(st, data), points)
     value = np.where(ends.converged & np.isfinite(ends.loglik), ends.loglik, -np.inf)
     best = int(np.argmax(value)) if np.isfinite(value).any() else int(np.argmax(ends.loglik))
     found: Array = ends.phi[best]

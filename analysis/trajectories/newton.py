@@ -7,17 +7,17 @@ say so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.trajectories.likelihood import Objective
+
 Array = NDArray[np.float64]
-Objective = Callable[[Array], tuple[Array, Array, Array]]
-"""(R, free) -> log-likelihood (R,), gradient (R, free), Hessian (R, free, free)."""
 
 TOLERANCE = 1e-9
+NEARLY, SAME_TOP = 2e-3, 5e-4
 LONGEST = 2.0
 """No parameter moves further than this in one step; all are of order one in internal coordinates."""
 
@@ -45,7 +45,12 @@ class Maxima:
 
 
 def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Maxima:
-    """Climb from the points `phi` (R, free)."""
+    """Climb from the points `phi` (R, free).
+
+    A point that has less than `NEARLY` left to gain, by its quadratic model, and is heading for the value that another
+    such point is heading for (within `SAME_TOP`) waits and takes that point's end: the two are one maximum, whatever
+    the order of their classes.
+    """
     phi = phi.copy()
     loglik, gradient, hessian = objective(phi)
     r = len(phi)
@@ -53,11 +58,17 @@ def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Max
     damping = np.zeros(r)
     fails = np.zeros(r, dtype=np.intp)
     active = np.arange(r)
+    leader = np.full(r, -1, dtype=np.intp)
+    top = np.full(r, np.nan)
     for _ in range(max_iterations):
         step, distance, definite = _step(out.gradient[active], out.hessian[active], damping[active])
         out.distance[active], out.definite[active] = distance, definite
         done = (definite & (distance < TOLERANCE)) | (fails[active] > 12)
-        active, step = active[~done], step[~done]
+        follows = np.zeros(len(active), dtype=bool)
+        if r > 1:
+            gain = 0.5 * distance * phi.shape[1]
+            follows = _follow(active, out.loglik[active] + gain, definite & (gain < NEARLY), top, leader) & ~done
+        active, step = active[~done & ~follows], step[~done & ~follows]
         if not len(active):
             break
         out.iterations[active] += 1
@@ -72,12 +83,31 @@ def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Max
         damping[moved] = np.where(damping[moved] > 1e-6, damping[moved] / 10, 0.0)
         stuck = active[~better]
         fails[stuck] += 1
-        damping[stuck] = np.maximum(damping[stuck] * 10, 1e-3)
+        damping[stuck] = np.maximum(damping[stuck] * 10, 1e-4)
     else:
         _, out.distance[active], out.definite[active] = _step(
             out.gradient[active], out.hessian[active], damping[active]
         )
+    for i in np.flatnonzero(leader >= 0):
+        for name in ("phi", "loglik", "gradient", "hessian", "distance", "definite"):
+            getattr(out, name)[i] = getattr(out, name)[leader[i]]
     return out
+
+
+def _follow(
+    active: NDArray[np.intp], heading: Array, near: NDArray[np.bool_], top: Array, leader: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Which of the active points follow another from now on; keeps `top` and `leader` of all points up to date."""
+    follows = np.zeros(len(active), dtype=bool)
+    for e in np.flatnonzero(near):
+        i = active[e]
+        top[i] = np.nan
+        others = np.flatnonzero((np.abs(top - heading[e]) < SAME_TOP) & (leader < 0))
+        if len(others):
+            leader[i], follows[e] = others[0], True
+        else:
+            top[i] = heading[e]
+    return follows
 
 
 def relative_distance(gradient: Array, hessian: Array) -> tuple[float, bool]:

@@ -6,7 +6,8 @@ visits costs nothing after this step. Arrays keep persons on the last axis: nump
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,29 @@ class Panel:
     def total_weight(self) -> float:
         """Sum of the weights; the number of persons where there are none."""
         return float(self.n if self.weight is None else self.weight.sum())
+
+    @cached_property
+    def same_membership(self) -> bool:
+        """Whether membership has one column and everybody the same value in it."""
+        return len(self.membership) == 1 and bool(np.all(self.membership == self.membership[0, :1]))
+
+    def by_group(self, n_groups: int) -> list[tuple[Indices | None, Panel]]:
+        """The persons of each residual variance and where they stand; None: all, in their order."""
+        if n_groups == 1:
+            return [(None, self)]
+        return self._groups
+
+    @cached_property
+    def _groups(self) -> list[tuple[Indices | None, Panel]]:
+        found: list[tuple[Indices | None, Panel]] = []
+        for g in range(int(self.group.max(initial=0)) + 1):
+            indices = np.flatnonzero(self.group == g)
+            found.append((indices, self.take(indices)))
+        return found
+
+    def weighted(self, weight: Array) -> Panel:
+        """The same persons with other weights."""
+        return replace(self, weight=weight)
 
     def take(self, which: slice | Indices) -> Panel:
         """Some of the persons."""

@@ -18,8 +18,8 @@ from scipy.stats import norm
 from analysis.trajectories import courses, diagnose, estimates, inference, labels, params, show
 from analysis.trajectories.design import Design, GrowthMixture
 from analysis.trajectories.errors import Problem
+from analysis.trajectories.likelihood import Solution, log_posterior_slopes, solution
 from analysis.trajectories.predict import Prediction, predict
-from analysis.trajectories.scores import Solution, solution
 
 if TYPE_CHECKING:
     from analysis.trajectories.search import Search
@@ -50,7 +50,7 @@ class Trajectories:
     @cached_property
     def solution(self) -> Solution:
         """Log-likelihood, gradient, Hessian and persons' contributions in internal coordinates."""
-        return solution(self.design, self.phi)
+        return solution(self.design.st, self.design.data, self.phi)
 
     @cached_property
     def natural(self) -> params.Natural:
@@ -75,14 +75,17 @@ class Trajectories:
     @cached_property
     def loglik(self) -> float:
         """Log-likelihood of the scores in the units of the frame."""
-        panel = self.design.panel
-        rows = float(panel.visits.sum() if panel.weight is None else panel.visits @ panel.weight)
+        rows = self.design.seen_rows(self.design.data)
         return self.solution.loglik - rows * float(np.log(self.design.to.scale))
 
     @property
     def information(self) -> Array:
         """Observed information (free, free) in the order of `phi`."""
         return -self.solution.hessian
+
+    def log_posterior_slopes(self) -> Array:
+        """(N, k, free): derivatives by `phi` of the logarithms of the posterior probabilities."""
+        return log_posterior_slopes(self.design.st, self.design.data, self.phi)
 
     @cached_property
     def probabilities(self) -> Array:

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.trajectories import courses, newton, params
+from analysis.trajectories.censored import CensoredPanel
 from analysis.trajectories.design import Design, GrowthMixture, build
 from analysis.trajectories.em import em
-from analysis.trajectories.kernel import evaluate
-from analysis.trajectories.panel import Panel
+from analysis.trajectories.likelihood import Data, objective
 from analysis.trajectories.params import Natural
 from analysis.trajectories.result import Trajectories
 from analysis.trajectories.starts import draw, one_class_start
@@ -51,28 +51,20 @@ class Search:
         return self.n_starts == 1 or self.replication >= REPLICATED
 
 
-def objective(st: Structure, panel: Panel) -> newton.Objective:
-    """Log-likelihood, gradient and Hessian in the free order."""
+def climb(st: Structure, data: Data, nat: Natural, em_steps: int = EM_STEPS) -> newton.Maxima:
+    """EM for the approach, Newton to finish, from every point of `nat`.
 
-    def at(phi: Array) -> tuple[Array, Array, Array]:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            found = evaluate(st, panel, params.natural(st, phi), order=2)
-            slope, curve = params.chain(st, phi, found.gradient, found.hessian)
-        return found.loglik, slope, curve
-
-    return at
+    EM takes censored scores as if they were seen; Newton does not.
+    """
+    seen = data.panel if isinstance(data, CensoredPanel) else data
+    nat = em(st, seen, nat, em_steps)
+    return newton.maximise(objective(st, data), params.free(st, nat))
 
 
-def climb(st: Structure, panel: Panel, nat: Natural, em_steps: int = EM_STEPS) -> newton.Maxima:
-    """EM for the approach, Newton to finish, from every point of `nat`."""
-    nat = em(st, panel, nat, em_steps)
-    return newton.maximise(objective(st, panel), params.free(st, nat))
-
-
-def one_class(st: Structure, panel: Panel) -> newton.Maxima:
+def one_class(st: Structure, data: Data) -> newton.Maxima:
     """The one-class model of the same shape."""
     single = st.with_classes(1)
-    return climb(single, panel, one_class_start(single))
+    return climb(single, data, one_class_start(single))
 
 
 def fit(
@@ -102,22 +94,21 @@ def fit_design(
     progress: Callable[[str], None] | None = None,
 ) -> Trajectories:
     """As `fit`, for a design that is built already; `single` is its one-class solution where that is known."""
-    st, panel = design.st, design.panel
-    if design.spec.family != "gaussian":
-        raise NotImplementedError(f"family {design.spec.family!r} cannot be fitted yet; use 'gaussian'")
-    single = single or one_class(st, panel)
+    st, data = design.st, design.data
+    single = single or one_class(st, data)
     if st.k == 1:
-        table, _ = _maxima(single, _shift(design, panel))
+        table, _ = _maxima(single, _shift(design, data))
         return Trajectories(design, single.phi[0], Search(1, 1, table, design.n), int(single.iterations[0]))
     rng = np.random.default_rng(seed)
-    part = panel
-    if panel.n > SEARCH_PERSONS:
-        part = panel.take(np.sort(rng.choice(panel.n, SEARCH_PERSONS, replace=False)))
+    part = data
+    if data.n > SEARCH_PERSONS:
+        part = data.take(np.sort(rng.choice(data.n, SEARCH_PERSONS, replace=False)))
+    seen = part.panel if isinstance(part, CensoredPanel) else part
     base = params.natural(st.with_classes(1), single.phi)
     ends, done = None, 0
     while True:
         wanted = starts if ends is None else done
-        found = climb(st, part, draw(st, part, base, wanted, rng))
+        found = climb(st, part, draw(st, seen, base, wanted, rng))
         ends = found if ends is None else _join(ends, found)
         done += wanted
         table, replication = _maxima(ends, _shift(design, part))
@@ -126,18 +117,17 @@ def fit_design(
         if replication >= REPLICATED or 2 * done > max_starts:
             break
     search = Search(done, replication, table, part.n)
-    if part is not panel:
-        ends = newton.maximise(objective(st, panel), ends.phi[_representatives(ends, FINISH)])
+    if part is not data:
+        ends = newton.maximise(objective(st, data), ends.phi[_representatives(ends, FINISH)])
     best = _best(ends)
     # the factors of the covariance turn with the order of the classes, so the ordered point is polished once more
-    last = newton.maximise(objective(st, panel), courses.in_order(design, ends.phi[best])[None])
+    last = newton.maximise(objective(st, data), courses.in_order(design, ends.phi[best])[None])
     return Trajectories(design, last.phi[0], search, int(ends.iterations[best] + last.iterations[0]))
 
 
-def _shift(design: Design, panel: Panel) -> float:
+def _shift(design: Design, data: Data) -> float:
     """What the log-likelihood in internal coordinates lacks of that in the units of the frame."""
-    rows = float(panel.visits.sum() if panel.weight is None else panel.visits @ panel.weight)
-    return -rows * float(np.log(design.to.scale))
+    return -design.seen_rows(data) * float(np.log(design.to.scale))
 
 
 def _join(a: newton.Maxima, b: newton.Maxima) -> newton.Maxima:

@@ -56,7 +56,7 @@ def mixture(n: int, seed: int, truth: Courses = FOUR, observed: float = 2 / 3) -
 def continuum(n: int, seed: int, floor: float | None = None, observed: float = 2 / 3) -> pd.DataFrame:
     """World W1: no classes, one continuous distribution of change on log(1 + week); censored at `floor` if given."""
     rng = np.random.default_rng(seed)
-    effects = rng.multivariate_normal([15.5, -3.2], [[9.0, -0.5], [-0.5, 3.2]], n)
+    effects = rng.multivariate_normal([15.5, -4.0], [[9.0, -0.5], [-0.5, 3.2]], n)
     level = effects[:, :1] + effects[:, 1:] * np.log1p(WEEKS)
     score = level + 2.4 * rng.normal(size=level.shape)
     if floor is not None:

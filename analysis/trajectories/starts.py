@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.trajectories.kernel import BLOCK, _Block
+from analysis.trajectories.kernel import scaled_moments
 from analysis.trajectories.panel import Panel
 from analysis.trajectories.params import Natural
 from analysis.trajectories.structure import Structure
@@ -19,7 +19,9 @@ Array = NDArray[np.float64]
 
 SHRINK = 0.5
 """Share of the one-class variances that is left within classes at the start."""
-FROZEN_STEPS = 15
+FROZEN_STEPS = 20
+CELLS = 40_000
+"""Cells (person x class x start) worked on together."""
 
 
 def one_class_start(st: Structure) -> Natural:
@@ -69,16 +71,12 @@ def _curves(st: Structure, panel: Panel, single: Natural) -> Array:
 
 def _frozen_em(st: Structure, panel: Panel, variance: Natural, beta: Array, share: Array) -> tuple[Array, Array]:
     """EM for the courses and shares of all starts, the variances and common effects held."""
-    one = st.with_classes(1)
-    block = _Block(one, panel, variance, 0, slice(0, 1), slice(0, panel.n))
-    logdet = block._whiten()  # cancels between classes: every class has it
-    del logdet
-    moments = block.moments[0, 0]
+    moments = scaled_moments(st, panel, variance)
     r, k, p = beta.shape
     n_specific = st.n_specific
     s = np.arange(n_specific)
     weight = None if panel.weight is None else panel.weight
-    size = max(1, min(panel.n, 4 * BLOCK // (r * k)))
+    size = max(1, min(panel.n, CELLS // (r * k)))
     first, second = st.pairs
     double = np.where(first == second, 1.0, 2.0)
     own = st.position[s][:, s]

@@ -30,13 +30,24 @@ FIRST_OF_FAMILY = {"W0": "courses", "W1": "continuum", "W2": "courses_exit", "W3
 SEED = 20_240
 CHECKED = 20_000
 """Persons of a check (`trd synth --check`), whose chance the second stage has in view."""
+LEAST_DRAWN = 10_000
+"""Persons over whom slopes are taken at least."""
 _LEAST_ERROR = 0.05
 
 
 def calibrate(
-    study: str, name: str, n: int, seed: int = SEED, rounds: int = 12, start_from: str | None = None, say: bool = True
+    study: str,
+    name: str,
+    n: int,
+    seed: int = SEED,
+    rounds: int = 12,
+    start_from: str | None = None,
+    polish: bool = False,
 ) -> dict[str, float]:
-    """The solved numbers of a study in a world, from where they stand now or from those of another world."""
+    """The solved numbers of a study in a world, from where they stand now or from those of another world.
+
+    `polish` leaves out least squares: for numbers that are good already.
+    """
     module, there = synthetic(study), world(name)
     now = solved(study, world(start_from) if start_from else there)
     knobs = {knob: (now.get(knob, start), low, high) for knob, (start, low, high) in module.knobs(there.name).items()}
@@ -45,8 +56,7 @@ def calibrate(
     settle = getattr(module, "settled", None)
 
     def tell(line: str) -> None:
-        if say:
-            print(line, file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
     def let_settle(x: Floats) -> None:
         if settle is not None:
@@ -60,11 +70,12 @@ def calibrate(
 
     for _ in range(3):
         let_settle(np.clip(start, low, high))
-    rough = max(n // 4, min(n, CHECKED))
+    rough = max(n // 4, min(n, LEAST_DRAWN))
     turned = Knobs(
         start, low, high, lambda x: _misses(verdicts(x)), lambda x: _misses(verdicts(x, rough)), let_settle, tell
     )
-    turned.turn(LeastSquares(), rounds)
+    if not polish:
+        turned.turn(LeastSquares(), rounds)
     turned.turn(FewestOff(_errors(verdicts(turned.at), CHECKED / n)), rounds)
     for v in verdicts(turned.at):
         if v.verdict in ("off", "not given"):
@@ -115,9 +126,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--from", dest="start_from", metavar="WORLD", help="begin with the numbers of this world")
+    parser.add_argument("--polish", action="store_true", help="second stage only, for numbers that are good already")
     parser.add_argument("--write", action="store_true", help="put the numbers into parameters.toml")
     given = parser.parse_args()
-    numbers = calibrate(given.study, given.world, given.n, given.seed, given.rounds, given.start_from)
+    numbers = calibrate(given.study, given.world, given.n, given.seed, given.rounds, given.start_from, given.polish)
     if given.write:
         PATH.write_text(
             written(PATH.read_text(encoding="utf-8"), given.study, world(given.world), numbers), encoding="utf-8"

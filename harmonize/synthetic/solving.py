@@ -20,6 +20,8 @@ FAR = 1.2
 """A target that cannot be met must not pull on the others: beyond this its pull grows no more."""
 RIDGE = 0.03
 """Pull of each knob (in its range) to where it stood, in tolerances: a knob that steers nothing stays."""
+STAY = 0.3
+"""The same where few figures are off: what is won there is seldom worth a long way."""
 _STEP = 0.04
 _LONGEST = 0.3
 _GAIN = 0.02
@@ -75,8 +77,8 @@ class FewestOff:
         def value(dx: Floats) -> tuple[float, Floats]:
             total, slope = self._with_slope(misses + slopes @ dx)
             from_home = away + dx
-            total += hold * float(dx @ dx) + RIDGE**2 * float(from_home @ from_home)
-            return total, slopes.T @ slope + 2 * hold * dx + 2 * RIDGE**2 * from_home
+            total += hold * float(dx @ dx) + STAY**2 * float(from_home @ from_home)
+            return total, slopes.T @ slope + 2 * hold * dx + 2 * STAY**2 * from_home
 
         found: Floats = minimize(
             value, np.zeros(len(away)), jac=True, method="L-BFGS-B", bounds=list(zip(least, most, strict=True))

@@ -130,7 +130,7 @@ def write(folder: Path, n: int, seed: int, *, world: str | World = "W0", faults:
 def write_parquet(folder: Path, n: int, seed: int, *, world: str | World = "W0") -> dict[str, int]:
     """Write `<form>.parquet` as landing would have written the text files; gives rows per form."""
     delivered = [Delivered(_study().form(name), f"{name}.txt", HEADER_ROWS + 1) for name in FORMS]
-    return write_landed(folder, delivered, iter_chunks(n, seed, world=world))
+    return write_landed(folder, delivered, iter_chunks(n, seed, CHUNK, world))
 
 
 def _header(form: Form) -> bytes:

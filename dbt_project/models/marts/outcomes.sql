@@ -29,12 +29,6 @@ norms as (
     select * from {{ ref('reliable_change') }}
 ),
 
--- a definition at weeks that names no study is asked where its endpoint was ever measured
-measured as (
-    select distinct study_id, step_id, instrument_id, week_label
-    from {{ ref('week_scores') }}
-),
-
 asked_at_exit as (
     select
         scores.*,
@@ -51,6 +45,30 @@ asked_at_exit as (
     where definitions.at_weeks is null
 ),
 
+week_scores as (
+    select study_id, subject_id, step_id, instrument_id, week_label, score
+    from {{ ref('week_scores') }}
+),
+
+measured as (
+    select study_id, step_id, instrument_id, week_label
+    from week_scores
+    group by study_id, step_id, instrument_id, week_label
+),
+
+-- which weeks a definition asks of a step and scale; one that names no study is asked where its endpoint was measured
+asked_weeks as (
+    select
+        measured.study_id,
+        measured.step_id,
+        measured.instrument_id,
+        measured.week_label,
+        definitions.definition_id,
+        measured.week_label = definitions.endpoint as is_endpoint
+    from measured
+    inner join definitions on {{ listed_in('definitions.at_weeks', 'measured.week_label') }}
+),
+
 asked_at_weeks as (
     select
         scores.*,
@@ -60,7 +78,6 @@ asked_at_weeks as (
         definitions.operator,
         definitions.threshold_low,
         definitions.threshold_high,
-        definitions.at_weeks,
         definitions.n_weeks,
         definitions.endpoint,
         definitions.unless,
@@ -68,45 +85,73 @@ asked_at_weeks as (
     from scores
     inner join definitions on {{ definition_asks('definitions', 'scores') }}
     left join norms on scores.instrument_id = norms.instrument_id
-    left join measured
-        on scores.study_id = measured.study_id
-            and scores.step_id = measured.step_id
-            and scores.instrument_id = measured.instrument_id
-            and definitions.endpoint = measured.week_label
-    where definitions.at_weeks is not null and (definitions.asked_of is not null or measured.study_id is not null)
+    left join asked_weeks as measured_endpoints
+        on scores.study_id = measured_endpoints.study_id
+            and scores.step_id = measured_endpoints.step_id
+            and scores.instrument_id = measured_endpoints.instrument_id
+            and definitions.definition_id = measured_endpoints.definition_id
+            and measured_endpoints.is_endpoint
+    where
+        definitions.at_weeks is not null
+        and (definitions.asked_of is not null or measured_endpoints.study_id is not null)
 ),
 
--- the last of the weeks is the endpoint: without it there is no verdict; an earlier week without a score is not held
-weeks as (
+-- the last of the weeks is the endpoint: without it there is no verdict
+at_endpoint as (
+    select
+        asked.*,
+        week_scores.subject_id is not null as has_endpoint,
+        {{ cut_holds('week_scores.score') }} as endpoint_holds
+    from asked_at_weeks as asked
+    left join week_scores
+        on asked.subject_id = week_scores.subject_id
+            and asked.step_id = week_scores.step_id
+            and asked.instrument_id = week_scores.instrument_id
+            and asked.endpoint = week_scores.week_label
+),
+
+-- an earlier week without a score is not held
+earlier as (
     select
         asked.subject_id,
         asked.step_id,
         asked.instrument_id,
         asked.definition_id,
-        count(*) filter (where {{ cut_holds('week_scores.score') }}) = max(asked.n_weeks) as holds,
-        count(*) filter (where week_scores.week_label = asked.endpoint) > 0 as has_endpoint
-    from asked_at_weeks as asked
-    inner join {{ ref('week_scores') }} as week_scores
-        on asked.study_id = week_scores.study_id
-            and asked.subject_id = week_scores.subject_id
+        count(*) filter (where {{ cut_holds('week_scores.score') }}) as n_held
+    from at_endpoint as asked
+    inner join asked_weeks
+        on asked.study_id = asked_weeks.study_id
+            and asked.step_id = asked_weeks.step_id
+            and asked.instrument_id = asked_weeks.instrument_id
+            and asked.definition_id = asked_weeks.definition_id
+    inner join week_scores
+        on asked.subject_id = week_scores.subject_id
             and asked.step_id = week_scores.step_id
             and asked.instrument_id = week_scores.instrument_id
-            and {{ listed_in('asked.at_weeks', 'week_scores.week_label') }}
-    where week_scores.study_id in (select asked_at_weeks.study_id from asked_at_weeks)
+            and asked_weeks.week_label = week_scores.week_label
+    where asked.n_weeks > 1 and asked.endpoint_holds and not asked_weeks.is_endpoint
     group by asked.subject_id, asked.step_id, asked.instrument_id, asked.definition_id
 ),
 
 held as (
     select
         asked.*,
-        case when weeks.has_endpoint and asked.unit is not null then weeks.holds end as holds,
-        coalesce(weeks.has_endpoint, false) as has_endpoint
-    from asked_at_weeks as asked
-    left join weeks
-        on asked.subject_id = weeks.subject_id
-            and asked.step_id = weeks.step_id
-            and asked.instrument_id = weeks.instrument_id
-            and asked.definition_id = weeks.definition_id
+        case
+            when asked.unit is not null and asked.has_endpoint
+                then asked.endpoint_holds and coalesce(earlier.n_held, 0) = asked.n_weeks - 1
+        end as holds
+    from at_endpoint as asked
+    left join earlier
+        on asked.subject_id = earlier.subject_id
+            and asked.step_id = earlier.step_id
+            and asked.instrument_id = earlier.instrument_id
+            and asked.definition_id = earlier.definition_id
+),
+
+taken_away as (
+    select subject_id, step_id, instrument_id, definition_id
+    from held
+    where holds and definition_id in (select definitions.unless from definitions)
 ),
 
 judged as (
@@ -144,12 +189,11 @@ judged as (
         held.holds and taken.subject_id is null as is_met,
         case when not held.has_endpoint then 'no_score_at_week' end as reason
     from held
-    left join held as taken
+    left join taken_away as taken
         on held.unless = taken.definition_id
             and held.subject_id = taken.subject_id
             and held.step_id = taken.step_id
             and held.instrument_id = taken.instrument_id
-            and taken.holds
 
     union all
 

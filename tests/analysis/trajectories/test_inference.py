@@ -8,7 +8,7 @@ import pytest
 
 from analysis.trajectories import GrowthMixture, Trajectories
 from analysis.trajectories.inference import InferenceError
-from analysis.trajectories.scores import log_posterior_slopes, solution
+from analysis.trajectories.likelihood import solution
 from analysis.trajectories.simulate import mixture
 
 SPEC = GrowthMixture(2, "score ~ week", random="~ 1", cluster="site")
@@ -72,10 +72,10 @@ def test_wald_of_one_parameter_is_its_z_squared(result: Trajectories) -> None:
 
 
 def test_slopes_of_the_posterior_are_differences(result: Trajectories) -> None:
-    slopes = log_posterior_slopes(result.design, result.phi)
+    slopes = result.log_posterior_slopes()
 
     def log_posterior(phi: np.ndarray) -> np.ndarray:
-        joint = solution(result.design, phi).log_joint
+        joint = solution(result.design.st, result.design.data, phi).log_joint
         return (joint - np.logaddexp.reduce(joint, axis=0)).T
 
     h = 1e-6

@@ -49,18 +49,62 @@ answers as (
     from baselines
 ),
 
-measures as (
-    select subject_id, instrument_id, concat('item:', item_no) as measure, cast(value as double) as value
+criteria as (
+    select
+        criteria.*,
+        definitions.instrument_id,
+        try_cast(replace(criteria.measure, 'item:', '') as bigint) as item_no,
+        try_cast(replace(criteria.partner, 'item:', '') as bigint) as partner_no,
+        replace(criteria.measure, 'subscale:', '') as subscale_id
+    from {{ ref('feature_criteria') }} as criteria
+    inner join definitions on criteria.definition_id = definitions.definition_id
+),
+
+item_criteria as (
+    select * from criteria
+    where item_no is not null
+),
+
+partners as (
+    select distinct answers.subject_id, answers.instrument_id, answers.item_no
     from answers
+    inner join item_criteria
+        on answers.instrument_id = item_criteria.instrument_id and answers.item_no = item_criteria.partner_no
+    where answers.value is not null
+),
+
+looked_at as (
+    select
+        answers.subject_id,
+        item_criteria.definition_id,
+        item_criteria.group_id,
+        item_criteria.n_needed,
+        item_criteria.criterion_id,
+        item_criteria.operator,
+        item_criteria.cut,
+        -- of two opposite questions a person answers one
+        coalesce(cast(answers.value as double), case when partners.subject_id is not null then 0.0 end) as value
+    from answers
+    inner join item_criteria
+        on answers.instrument_id = item_criteria.instrument_id and answers.item_no = item_criteria.item_no
+    left join partners
+        on answers.subject_id = partners.subject_id
+            and answers.instrument_id = partners.instrument_id
+            and item_criteria.partner_no = partners.item_no
 
     union all
 
     select
         baselines.subject_id,
-        baselines.instrument_id,
-        concat('subscale:', subscales.subscale_id) as measure,
+        criteria.definition_id,
+        criteria.group_id,
+        criteria.n_needed,
+        criteria.criterion_id,
+        criteria.operator,
+        criteria.cut,
         subscales.score as value
     from baselines
+    inner join criteria on baselines.instrument_id = criteria.instrument_id
     inner join {{ ref('subscale_scores') }} as subscales
         on baselines.subject_id = subscales.subject_id
             and baselines.instrument_id = subscales.instrument_id
@@ -68,26 +112,8 @@ measures as (
             and baselines.rater = subscales.rater
             and baselines.contact = subscales.contact
             and baselines.occasion = subscales.occasion
-),
-
-looked_at as (
-    select
-        measures.subject_id,
-        criteria.definition_id,
-        criteria.group_id,
-        criteria.n_needed,
-        criteria.criterion_id,
-        criteria.operator,
-        criteria.cut,
-        coalesce(measures.value, case when partners.value is not null then 0.0 end) as value
-    from definitions
-    inner join {{ ref('feature_criteria') }} as criteria on definitions.definition_id = criteria.definition_id
-    inner join measures
-        on definitions.instrument_id = measures.instrument_id and criteria.measure = measures.measure
-    left join measures as partners
-        on measures.subject_id = partners.subject_id
-            and measures.instrument_id = partners.instrument_id
-            and criteria.partner = partners.measure
+            and criteria.subscale_id = subscales.subscale_id
+    where criteria.item_no is null
 ),
 
 -- a criterion holds when one of its alternatives does, and is open when none does and one is missing

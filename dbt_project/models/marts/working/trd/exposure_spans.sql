@@ -94,5 +94,10 @@ select
     dose,
     adherence,
     start_day,
-    case when next_start = last_day + 1 then next_start else last_day end as end_day
+    case when next_start = last_day + 1 then next_start else last_day end as end_day,
+    -- a later record of a treatment replaces the dose of the earlier one
+    case
+        when next_start <= last_day + 1 then next_start
+        else last_day
+    end as dose_until
 from joined_up

@@ -35,13 +35,13 @@ taken as (
         spans.start_day as span_day,
         spans.dose,
         spans.adherence,
-        greatest(0, least(spans.end_day, parts.end_day) - greatest(spans.start_day, parts.start_day)) as n_days
+        greatest(0, least(spans.dose_until, parts.end_day) - greatest(spans.start_day, parts.start_day)) as n_days
     from parts
     inner join {{ ref('exposure_spans') }} as spans
         on parts.subject_id = spans.subject_id
             and parts.step_id = spans.step_id
             and parts.treatment_id = spans.treatment_id
-            and parts.start_day <= spans.end_day
+            and parts.start_day <= spans.dose_until
             -- the dose of the day that ends a trial belongs to the next one of the step
             and (
                 parts.end_day > spans.start_day
