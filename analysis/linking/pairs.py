@@ -61,7 +61,7 @@ with
 
 scored as (
     select
-        subject_id, study_id, instrument_id, day, score_used as score,
+        subject_id, study_id, instrument_id, day, score_used as score{items},
         row_number() over (
             partition by subject_id, instrument_id, day
             order by case rater when 'assessor' then 0 when 'clinician' then 1 else 2 end, occasion, contact, rater
@@ -76,7 +76,7 @@ ys as (select * from scored where place = 1 and instrument_id = :to_scale),
 
 paired as (
     select
-        xs.subject_id, xs.study_id, xs.day, xs.score as x, ys.score as y,
+        xs.subject_id, xs.study_id, xs.day, xs.score as x, ys.score as y{both_items},
         row_number() over (partition by xs.subject_id, xs.day order by abs(ys.day - xs.day), ys.day) as x_place,
         row_number() over (partition by ys.subject_id, ys.day order by abs(ys.day - xs.day), xs.day) as y_place
     from xs
@@ -84,7 +84,7 @@ paired as (
 )
 
 select
-    paired.subject_id, paired.study_id, subjects.sex, paired.day, paired.x, paired.y,
+    paired.subject_id, paired.study_id, subjects.sex, paired.day, paired.x, paired.y{paired_items},
     case
         when first_line.start_day is null then null
         when paired.day <= first_line.start_day + study_steps.baseline_to then 'baseline'
@@ -118,15 +118,29 @@ def read_scale(warehouse: Warehouse, instrument_id: str) -> Scale:
 
 
 def read_pairs(
-    warehouse: Warehouse, from_scale: str, to_scale: str, *, studies: tuple[str, ...] = (), days: int = 0
+    warehouse: Warehouse,
+    from_scale: str,
+    to_scale: str,
+    *,
+    studies: tuple[str, ...] = (),
+    days: int = 0,
+    items: bool = False,
 ) -> Pairs:
-    """Pairs of scores at most `days` days apart. Raises LinkError where there are none."""
+    """Pairs of scores at most `days` days apart; with `items` also columns x_item_<n> and y_item_<n>.
+
+    Raises LinkError where there are none.
+    """
     x, y = read_scale(warehouse, from_scale), read_scale(warehouse, to_scale)
     named = {f"study_{i}": study for i, study in enumerate(studies)}
     chosen = f"and paired.study_id in ({', '.join(':' + n for n in named)})" if named else ""
-    found = warehouse.frame(
-        _SQL.replace("{studies}", chosen), from_scale=from_scale, to_scale=to_scale, days=days, **named
-    )
+    wanted = _item_columns(warehouse, from_scale, "x") + _item_columns(warehouse, to_scale, "y") if items else []
+    parts = {
+        "studies": chosen,
+        "items": ", items" if items else "",
+        "both_items": "".join(f", {side}s.items[{n}] as {side}_item_{n}" for side, n in wanted),
+        "paired_items": "".join(f", paired.{side}_item_{n}" for side, n in wanted),
+    }
+    found = warehouse.frame(_SQL.format(**parts), from_scale=from_scale, to_scale=to_scale, days=days, **named)
     if found.empty:
         raise LinkError(
             f"{from_scale} and {to_scale} were never measured within {days} days of each other"
@@ -137,6 +151,14 @@ def read_pairs(
     if kept.empty:
         raise LinkError(f"no pair of {from_scale} and {to_scale} has two whole scores within their ranges")
     return Pairs(x, y, as_frame(kept), int((~whole).sum()))
+
+
+def _item_columns(warehouse: Warehouse, instrument_id: str, side: str) -> list[tuple[str, int]]:
+    """Side and number of each item of an instrument."""
+    found = warehouse.frame(
+        "select item_no from reference.scale_items where scale_id = :scale order by item_no", scale=instrument_id
+    )
+    return [(side, int(n)) for n in found["item_no"]]
 
 
 def as_frame(rows: pd.DataFrame) -> pd.DataFrame:

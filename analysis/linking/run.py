@@ -10,7 +10,9 @@ import pandas as pd
 
 from analysis.linking.estimate import Link, estimate
 from analysis.linking.evaluate import agreement, classification, invariance
-from analysis.linking.pairs import read_pairs
+from analysis.linking.irt import CalibrationError
+from analysis.linking.items import link_pairs_by_items
+from analysis.linking.pairs import LinkError, Pairs, read_pairs
 from analysis.results import Stamp, stamp_of, write_result
 from analysis.warehouse import Warehouse, connect
 
@@ -61,15 +63,16 @@ def run_link(
     bootstraps: int = 500,
     seed: int = 1,
     criterion: str = "aic",
+    irt: bool = False,
     say: Callable[[str], None] = lambda what: None,
 ) -> Outcome:
-    """Estimate the link and write it. `say` hears what is done next.
+    """Estimate the link and write it. `irt` adds a link through the items; `say` hears what is done next.
 
     Raises LinkError where the warehouse cannot carry it, SmoothingError where the model has no solution.
     """
     with connect(database) as warehouse:
         say("pairs of scores")
-        pairs = read_pairs(warehouse, from_scale, to_scale, studies=studies, days=days)
+        pairs = read_pairs(warehouse, from_scale, to_scale, studies=studies, days=days, items=irt)
         found = sorted(pairs.frame["study_id"].unique())
         stamp = stamp_of(database, seed=seed, studies=found)
         link_id = f"est_{from_scale}_{to_scale}_{'_'.join(studies) if studies else 'all'}".lower()
@@ -77,11 +80,15 @@ def run_link(
         link = estimate(pairs, bootstraps=bootstraps, seed=seed, criterion=criterion)
         say("invariance over groups")
         groups, whole = invariance(link, seed=seed)
+        by_items, told = _by_items(warehouse, pairs, seed, say) if irt else (None, {})
         say("agreement and classification")
         published = _published(warehouse, from_scale, to_scale)
     tables = {
-        "linking_links": pd.DataFrame([_row(link, days, bootstraps, criterion, found)]),
-        "linking_points": pd.concat([link.points(m).assign(method=m) for m in METHODS], ignore_index=True),
+        "linking_links": pd.DataFrame([{**_row(link, days, bootstraps, criterion, found), **NO_ITEMS, **told}]),
+        "linking_points": pd.concat(
+            [link.points(m).assign(method=m) for m in METHODS] + ([] if by_items is None else [by_items]),
+            ignore_index=True,
+        ),
         "linking_agreement": pd.DataFrame(
             [{"published_id": i, "published_kind": k, **agreement(link, p)} for (i, k), p in published.items()]
         ),
@@ -94,6 +101,27 @@ def run_link(
         if len(table):
             write_result(name, table, stamp=stamp, key=["link_id"])
     return Outcome(link_id, link, stamp, tables)
+
+
+NO_ITEMS: dict[str, object] = {"irt_visits": 0, "irt_cycles": 0, "irt_note": "not asked for"}
+
+
+def _by_items(
+    warehouse: Warehouse, pairs: Pairs, seed: int, say: Callable[[str], None]
+) -> tuple[pd.DataFrame | None, dict[str, object]]:
+    """Points of the link through items, and what to say of it; none where the items do not carry one."""
+    say(f"graded response model, {ITEM_BOOTSTRAPS} bootstraps")
+    try:
+        link, visits = link_pairs_by_items(warehouse, pairs, bootstraps=ITEM_BOOTSTRAPS, seed=seed)
+    except (LinkError, CalibrationError) as error:
+        return None, {"irt_note": str(error)}
+    points = pd.DataFrame({"from_score": link.scores.astype("int64"), "point": link.point, "se": link.se})
+    points = points.assign(low=link.point - 1.96 * link.se, high=link.point + 1.96 * link.se, method="irt")
+    return points, {"irt_visits": visits, "irt_cycles": link.calibration.cycles, "irt_note": "estimated"}
+
+
+ITEM_BOOTSTRAPS = 20
+"""A calibration for each: fewer than of the links of totals."""
 
 
 def _published(warehouse: Warehouse, from_scale: str, to_scale: str) -> dict[tuple[str, str], pd.DataFrame]:

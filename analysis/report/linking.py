@@ -58,6 +58,7 @@ def _section(warehouse: Warehouse, link: dict[Any, Any]) -> dict[str, Any]:
         "bootstraps": link["bootstraps"],
         "figure": _figure(points, published, link),
         "has_published": len(published) > 0,
+        "has_items": bool((points["method"] == "irt").any()),
         "agreement": _of(warehouse, "linking_agreement", name).to_dict("records"),
         "groups": [
             {**row, "about": _tens(row["n_persons"]), "of": GROUPS.get(str(row["by"]), str(row["by"]))}
@@ -108,6 +109,10 @@ def _chart(
         color=figures.QUIET, strokeDash=[4, 3], strokeWidth=1
     )
     layers: list[alt.Chart] = [band, straight.encode(x=x, y=y), line]
+    by_items = own[own["method"] == "irt"]
+    if len(by_items):
+        dots = alt.Chart(by_items).mark_line(color="#2c5e48", strokeDash=[1, 3], strokeWidth=2)
+        layers.append(dots.encode(x=x, y=y))
     if len(published):
         told = published.astype(float)
         ink = alt.Chart(told)

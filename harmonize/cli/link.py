@@ -23,6 +23,7 @@ from harmonize.published import connect
         "trd link --from QIDS_SR16 --to HRSD17",
         "trd link --from BDI_II --to HRSD17 --study predict --keep",
         "trd link --from QIDS_SR16 --to HRSD17 --days 7 --bootstraps 1000 --json",
+        "trd link --from QIDS_SR16 --to HRSD17 --study stard --days 7 --irt",
         "trd link --forget",
     ],
     fails="the two were not measured together, or too few persons have both",
@@ -39,6 +40,7 @@ def link(
     criterion: Annotated[
         str, typer.Option("--criterion", help="bic or aic: how smooth the distributions are.")
     ] = "bic",
+    irt: Annotated[bool, typer.Option("--irt", help="Link through the items, too (graded response model).")] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Let the next builds use the link where none is published.")
     ] = False,
@@ -48,7 +50,8 @@ def link(
     """Estimate a link between two rating scales from visits at which both were measured.
 
     Equipercentile (log-linear presmoothing) and linear, with standard errors by persons, agreement with the published
-    link, invariance by study, sex and time, and the error of calling remission. Written to results.linking_*.
+    link, invariance by study, sex and time, and the error of calling remission. Written to results.linking_*. With
+    --irt also through the items, where both scales have them.
     """
     house = warehouse_of(ctx)
     if forget:
@@ -72,7 +75,7 @@ def link(
         with _progress() as say:
             found = run_link(
                 house.database, from_scale, to_scale, studies=tuple(study or ()), days=days, bootstraps=bootstraps,
-                seed=seed, criterion=criterion, say=say,
+                seed=seed, criterion=criterion, irt=irt, say=say,
             )  # fmt: skip
     except (LinkError, SmoothingError) as error:
         raise console.CommandError(str(error)) from error
@@ -92,7 +95,7 @@ def link(
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     with console.node_progress() as bar:
-        task = bar.add_task("…", total=4)
+        task = bar.add_task("…", total=5)
         done = {"n": 0}
 
         def say(what: str) -> None:
@@ -102,10 +105,12 @@ def _progress() -> Iterator[Callable[[str], None]]:
                 console.note(what)
 
         yield say
-        bar.update(task, completed=4)
+        bar.update(task, completed=5)
 
 
 def _show(link_id: str, tables: dict[str, pd.DataFrame], *, synthetic: bool) -> None:
+    from analysis.linking.run import NO_ITEMS
+
     about = tables["linking_links"].iloc[0]
     console.say(f"{link_id}{', SYNTHETIC persons' if synthetic else ''}", "bold")
     console.say(
@@ -115,19 +120,17 @@ def _show(link_id: str, tables: dict[str, pd.DataFrame], *, synthetic: bool) -> 
     )
     points = tables["linking_points"]
     wide = points.pivot(index="from_score", columns="method", values=["point", "se"])
+    ways = [way for way in ("equipercentile", "linear", "irt") if way in set(points["method"])]
     see = points[points["method"] == "equipercentile"].set_index("from_score")["see"]
+    shown = pd.concat([*(wide[value, way] for way in ways for value in ("point", "se")), see], axis=1)
+    heads = [head for way in ways for head in (way.replace("irt", "by items"), "SE")]
     console.show_table(
         "score by score",
-        [about["from_instrument_id"], "equipercentile", "SE", "linear", "SE", "SD of persons"],
-        [
-            [
-                s,
-                *(_two(wide.loc[s, (v, m)]) for m in ("equipercentile", "linear") for v in ("point", "se")),
-                _two(see[s]),
-            ]
-            for s in wide.index
-        ],
+        [about["from_instrument_id"], *heads, "SD of persons"],
+        [[_two(v) for v in row] for row in shown.itertuples(name=None)],
     )
+    if about["irt_note"] != NO_ITEMS["irt_note"] and "irt" not in ways:
+        console.say(f"no link through items: {about['irt_note']}")
     for name, title in TITLES.items():
         table = tables[name].drop(columns="link_id")
         if len(table):
