@@ -10,6 +10,7 @@ import statsmodels.api as sm
 from analysis.exits import PersonTime, exit_sensitivity, person_time
 from analysis.exits.hazards import Hazards
 from analysis.exits.joint import Joint, likelihood_ratio
+from analysis.exits.simulate import leave
 from analysis.trajectories import DesignError, GrowthMixture, Trajectories
 from analysis.trajectories.simulate import mixture
 from analysis.twostep.simulate import TWO
@@ -18,17 +19,11 @@ CAUSES, PLANNED = ("lost", "intolerance"), ("moved_on",)
 SPEC = GrowthMixture(2, "score ~ week + I(week**2)", random="~ week")
 
 
-def world(n: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def world(n: int, seed: int, lost: tuple[float, float] = (0.03, 0.15)) -> tuple[pd.DataFrame, pd.DataFrame]:
     """SYNTHETIC. Class 2 is lost five times as fast; intolerance and planned exits are free of the class."""
     scores = mixture(n, seed, TWO, observed=0.9)
     people = scores.drop_duplicates("subject_id")[["subject_id", "truth"]].reset_index(drop=True)
-    rng = np.random.default_rng([seed, 2])
-    rates = np.column_stack([np.where(people["truth"] == 2, 0.15, 0.03), np.full((n, 2), 0.02)])
-    times = np.column_stack([rng.exponential(1 / rates), np.full(n, 12.5)])
-    people["exit_week"] = times.min(axis=1)
-    people["exit_cause"] = np.array([*CAUSES, *PLANNED, None], dtype=object)[times.argmin(axis=1)]
-    kept = scores["week"].to_numpy() <= people["exit_week"].to_numpy()[scores["subject_id"]]
-    return scores[kept].reset_index(drop=True), people
+    return leave(scores, people, {"lost": lost, "intolerance": (0.02, 0.02), "moved_on": (0.02, 0.02)}, seed)
 
 
 @pytest.fixture(scope="module")
@@ -152,13 +147,7 @@ def test_exits_by_class_bring_the_shares_back() -> None:
 
 
 def test_exits_free_of_the_class_are_not_found_to_depend_on_it() -> None:
-    scores, people = world(800, 4)
-    rng = np.random.default_rng(1)
-    times = np.column_stack([rng.exponential(15, 800), rng.exponential(40, 800), np.full(800, 12.5)])
-    people["exit_week"] = times.min(axis=1)
-    people["exit_cause"] = np.array([*CAUSES, None], dtype=object)[times.argmin(axis=1)]
-    scores = mixture(800, 4, TWO, observed=0.9)
-    scores = scores[scores["week"].to_numpy() <= people["exit_week"].to_numpy()[scores["subject_id"]]]
+    scores, people = world(800, 4, lost=(0.07, 0.07))
     result = SPEC.fit(scores, starts=10, seed=1)
     time = rows(result, people)
     larger, smaller = (Joint(result, time, Hazards(CAUSES, 3, 2, by_class)).fit() for by_class in (True, False))
