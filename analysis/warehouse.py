@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, event, text
 
+from analysis.results import attach
 from schemas import ENTITIES, Entity
 from schemas.checks import statistics
 from schemas.entity import PROVENANCE
@@ -33,9 +34,15 @@ class Warehouse:
 
     @cached_property
     def engine(self) -> Engine:
-        """A SQLAlchemy engine that can read and nothing else."""
+        """A SQLAlchemy engine that can read and nothing else; results answer as `results.<table>`."""
         url = URL.create("duckdb", database=str(self.database))
-        return create_engine(url, connect_args={"read_only": True})
+        engine = create_engine(url, connect_args={"read_only": True})
+
+        @event.listens_for(engine, "connect")
+        def _with_results(connection: Any, _: Any) -> None:
+            attach(connection, self.database)
+
+        return engine
 
     def frame(self, sql: str, **params: Any) -> pd.DataFrame:
         """What `sql` gives, with nullable types; `:name` in it takes the value of the parameter `name`."""
@@ -47,8 +54,8 @@ class Warehouse:
     def columns(self) -> dict[str, tuple[str, ...]]:
         """The columns of every table and view, by `schema.table`."""
         found = self.frame(
-            "select concat(table_schema, '.', table_name) as name, column_name"
-            " from information_schema.columns order by name, ordinal_position"
+            "select concat(if(table_catalog = 'results', 'results', table_schema), '.', table_name) as name,"
+            " column_name from information_schema.columns order by name, ordinal_position"
         )
         return {str(name): tuple(map(str, part)) for name, part in found.groupby("name")["column_name"]}
 

@@ -1,11 +1,11 @@
 """`make bench`: the whole dbt build against a bare query that writes the same tables without checking anything.
 
-For each size: synthetic raw Parquet as landing writes it, `bench/bare.sql` in a DuckDB process of its own, and
+For each size: synthetic raw Parquet as landing writes it, `bench/bare/stard.sql` in a DuckDB process of its own, and
 `dbt build` without unit tests and marts (then marts and unit tests apart), each the median of some runs, with peak
 memory of the process. Landing of text is timed once per size up to --land-up-to.
 
-Then the same with all synthetic studies in one warehouse, --together persons of each. Their raw Parquet is made by
-landing itself; there is no bare query of the other studies yet, so that build stands without a yardstick.
+Then the same with all synthetic studies in one warehouse, --together persons of each, against bench/bare/<study>.sql of
+every study one after the other.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
 
 REPO = Path(__file__).resolve().parent.parent
 THREADS = 2
@@ -86,8 +90,6 @@ def main() -> None:
 
 def prepare(house: Path, n: int) -> int:
     """Make the raw Parquet of `n` persons once; gives the number of raw rows."""
-    import pyarrow.parquet as pq
-
     from harmonize.synthetic import stard
 
     raw = house / "raw" / "stard"
@@ -95,7 +97,7 @@ def prepare(house: Path, n: int) -> int:
         print(f"making {n:,} persons", file=sys.stderr, flush=True)
         raw.mkdir(parents=True, exist_ok=True)
         stard.write_parquet(raw, n, seed=1)
-    return sum(pq.read_metadata(p).num_rows for p in raw.glob("*.parquet"))
+    return sum(map(raw_rows, raw.glob("*.parquet")))
 
 
 def measure_together(folder: Path, n: int, runs: int, wanted: list[str]) -> list[Timing]:
@@ -106,37 +108,35 @@ def measure_together(folder: Path, n: int, runs: int, wanted: list[str]) -> list
     names = [found.name for found in studies() if found.name in available()]
     house = folder / f"{n}_of_each"
     n_rows = sum(prepare_study(house, name, n) for name in names)
-    title, persons = f"{len(names)} studies", n * len(names)
+    title, persons = f", {len(names)} studies", n * len(names)
     timings = []
+    if "bare" in wanted:
+        command = [sys.executable, __file__, "bare", str(house)]
+        timings.append(measure(f"bare{title}", persons, n_rows, runs, command, house))
     for name, selection in SUITES.items():
         if name in wanted:
-            timings.append(measure(f"{name}, {title}", persons, n_rows, runs, dbt(house, selection), house))
+            timings.append(measure(f"{name}{title}", persons, n_rows, runs, dbt(house, selection), house))
     return timings
 
 
 def prepare_study(house: Path, name: str, n: int) -> int:
-    """Make the raw Parquet of one study once; gives the number of raw rows. STAR*D has a writer of its own for it."""
-    import pyarrow.parquet as pq
-
-    from harmonize.landing import land
-    from harmonize.paths import Warehouse
-    from harmonize.sources import study
-    from harmonize.synthetic.studies import synthetic
-
+    """Make the raw Parquet of one study once, in a process of its own; gives the number of raw rows."""
     raw, made = house / "raw" / name, house / f"{name}.made"
     if not made.exists():
-        print(f"making {n:,} persons of {name}", file=sys.stderr, flush=True)
         shutil.rmtree(raw, ignore_errors=True)
-        module = synthetic(name)
-        if hasattr(module, "write_parquet"):
-            module.write_parquet(raw, n, seed=1)
-        else:
-            delivered = house / "delivered" / name
-            module.write(delivered, n, 1)
-            land(study(name), delivered, Warehouse(house), synthetic=True)
-            shutil.rmtree(delivered)
+        code = (
+            "import resource, sys; from pathlib import Path; from harmonize.synthetic.studies import synthetic;"
+            "synthetic(sys.argv[1]).write_parquet(Path(sys.argv[2]), int(sys.argv[3]), 1);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", code, name, str(raw), str(n)], check=True, capture_output=True, text=True
+        )
+        seconds, mib = time.perf_counter() - start, int(done.stdout) / 1024
+        print(f"made {n:,} persons of {name}: {seconds:.0f} s, {mib:,.0f} MiB", file=sys.stderr, flush=True)
         made.touch()
-    return sum(pq.read_metadata(p).num_rows for p in raw.glob("*.parquet"))
+    return sum(map(raw_rows, raw.glob("*.parquet")))
 
 
 def dbt(house: Path, selection: list[str]) -> list[str]:
@@ -157,6 +157,9 @@ def measure(what: str, n: int, n_rows: int, runs: int, command: list[str], house
     }
     seconds, peaks = [], []
     for _ in range(runs):
+        if what.startswith("build"):
+            # a whole build starts from nothing; what is selected here would go on with the files of the run before
+            shutil.rmtree(house / ".next", ignore_errors=True)
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=REPO / "dbt_project", env=environment, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
@@ -192,7 +195,7 @@ def measure_landing(house: Path, n: int) -> Timing:
 
 
 def bare(house: Path) -> None:
-    """Write the common tables with bench/bare.sql: cast, join, write, check nothing."""
+    """Write the common tables of every study in the house with bench/bare/<study>.sql: cast, join, check nothing."""
     import duckdb
 
     target = house / "bare.duckdb"
@@ -201,13 +204,38 @@ def bare(house: Path) -> None:
         connection.execute(f"set threads = {THREADS}")
         connection.execute(f"set memory_limit = '{MEMORY}'")
         connection.execute("set preserve_insertion_order = false")
-        connection.execute("set variable trd_pseudonym_key = 'bench'")
-        for form in (house / "raw" / "stard").glob("*.parquet"):
-            connection.execute(f"create temp view {form.stem} as select * from read_parquet('{form}')")
-        synonyms = REPO / "dbt_project" / "seeds" / "reference" / "drug_synonyms.csv"
-        connection.execute(f"create temp table drug_synonyms as select * from read_csv('{synonyms}')")
-        connection.execute((REPO / "bench" / "bare.sql").read_text(encoding="utf-8"))
+        for study in made_studies(house):
+            write_bare(connection, house / "raw" / study, study)
     target.unlink()
+
+
+def made_studies(house: Path) -> list[str]:
+    """Studies that have raw rows in the house and a yardstick."""
+    return sorted(
+        sql.stem
+        for sql in (REPO / "bench" / "bare").glob("*.sql")
+        if any(raw_rows(path) for path in (house / "raw" / sql.stem).glob("*.parquet"))
+    )
+
+
+def write_bare(connection: duckdb.DuckDBPyConnection, raw: Path, study: str) -> None:
+    """The common tables of one study, in a schema named after it; the raw forms are views in `raw_<study>`."""
+    synonyms = REPO / "dbt_project" / "seeds" / "generated" / "drug_synonyms.csv"
+    connection.execute("set variable trd_pseudonym_key = 'bench'")
+    connection.execute(f"create temp table if not exists drug_synonyms as select * from read_csv('{synonyms}')")
+    connection.execute(f"create schema {study}; create schema raw_{study}")
+    for form in raw.glob("*.parquet"):
+        connection.execute(f"create view raw_{study}.{form.stem} as select * from read_parquet('{form}')")
+    connection.execute(f"set search_path = '{study},raw_{study}'")
+    connection.execute((REPO / "bench" / "bare" / f"{study}.sql").read_text(encoding="utf-8"))
+
+
+def raw_rows(path: Path) -> int:
+    """Rows of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    rows: int = pq.read_metadata(path).num_rows
+    return rows
 
 
 def show(timings: list[Timing]) -> None:
@@ -216,9 +244,10 @@ def show(timings: list[Timing]) -> None:
     from rich.table import Table
 
     table = Table("what", "persons", "raw rows", "median s", "runs", "rows/s", "peak MiB", "× bare")
-    yardstick = {t.n_persons: t.seconds for t in timings if t.what == "bare"}
+    yardstick = {(t.what.partition(", ")[2], t.n_persons): t.seconds for t in timings if t.what.startswith("bare")}
     for t in timings:
-        against = f"{t.seconds / yardstick[t.n_persons]:.2f}" if t.n_persons in yardstick else ""
+        bare_seconds = yardstick.get((t.what.partition(", ")[2], t.n_persons))
+        against = f"{t.seconds / bare_seconds:.2f}" if bare_seconds else ""
         runs = " ".join(f"{s:.1f}" for s in t.runs)
         cells = (f"{t.n_persons:,}", f"{t.n_rows:,}", f"{t.seconds:.1f}", runs, f"{t.rows_per_second:,.0f}")
         table.add_row(t.what, *cells, f"{t.peak_mib:,.0f}", against)

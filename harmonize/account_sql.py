@@ -8,45 +8,66 @@ from harmonize.block_sql import all_of, issue_bits, slot_present
 from harmonize.mapping import Block
 from harmonize.sources import Study
 
+AS_TABLE = "{{ config(materialized='table') }}"
+"""Of models that name every block: as a view the engine would read them through again for each use."""
+
 
 def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
     """What became of every raw row, per form and block: the first identity of decision 4.
 
     `raw` counts rows as landed times slots, `used` counts what the block's model gives; the drops between them are
-    counted from the staged form, so that the three come from different places.
+    counted from the staged form, so that the three come from different places. A staged form is read once for all its
+    blocks: its rows are counted by what each block does with them.
     """
-    parts = []
+    by_form: dict[tuple[str, str], list[Block]] = {}
     for block in blocks:
-        stg = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
-        n = max(len(block.slots), 1)
-        head = _row_head(block.study, block.form.name, block.name, block.entity.name)
-        raw = f"{{{{ source('{block.study}', '{block.form.name}') }}}}"
-        parts.append(f"select {head}, 'raw' as fate, count(*) * {n} as n_rows from {raw}")
-        arms = "".join(f" when not coalesce({f.keep}, false) then '{f.rule}'" for f in block.filters)
-        fate = f"case when drop_rule is not null then drop_rule{arms} end"
-        parts.append(
-            f"select {head}, fate, count(*) * {n} as n_rows\n"
-            f"from (select {fate} as fate from {stg}) as fates\n"
-            "where fate is not null\ngroup by fate"
-        )
-        if block.slots:
-            empty = " + ".join(f"case when {slot_present(s.columns)} then 0 else 1 end" for s in block.slots)
-            kept = all_of(["drop_rule is null", *(f"({f.keep})" for f in block.filters)], 4)
+        by_form.setdefault((block.study, block.form.name), []).append(block)
+    fates, parts = [], []
+    for (study_name, form), its_blocks in by_form.items():
+        counted = f"{study_name}__{form}"
+        fates.append(f"{counted} as (\n{_fates_sql(its_blocks)}\n)")
+        for block in its_blocks:
+            n = max(len(block.slots), 1)
+            head = _row_head(block.study, form, block.name, block.entity.name)
+            raw = f"{{{{ source('{block.study}', '{form}') }}}}"
+            parts.append(f"select {head}, 'raw' as fate, count(*) * {n} as n_rows from {raw}")
             parts.append(
-                f"select {head}, 'empty_slot' as fate, cast(coalesce(sum({empty}), 0) as bigint) as n_rows\n"
-                f"from {stg}\nwhere {kept}"
+                f"select {head}, {block.name}__fate as fate, sum(n_rows) * {n} as n_rows\n"
+                f"from {counted}\nwhere {block.name}__fate is not null\ngroup by {block.name}__fate"
             )
-        parts.append(f"select {head}, 'used' as fate, count(*) as n_rows from {{{{ ref('{block.model}') }}}}")
-    mapped = {(b.study, b.form.name) for b in blocks}
+            if block.slots:
+                empty = f"cast(coalesce(sum({block.name}__empty), 0) as bigint)"
+                parts.append(f"select {head}, 'empty_slot' as fate, {empty} as n_rows\nfrom {counted}")
+            parts.append(f"select {head}, 'used' as fate, count(*) as n_rows from {{{{ ref('{block.model}') }}}}")
     for study in known:
-        for form in study.forms:
-            if (study.name, form.name) in mapped:
+        for unused in study.forms:
+            if (study.name, unused.name) in by_form:
                 continue
-            head = _row_head(study.name, form.name, "none", "none")
-            raw = f"{{{{ source('{study.name}', '{form.name}') }}}}"
+            head = _row_head(study.name, unused.name, "none", "none")
+            raw = f"{{{{ source('{study.name}', '{unused.name}') }}}}"
             parts.append(f"select {head}, 'raw' as fate, count(*) as n_rows from {raw}")
             parts.append(f"select {head}, 'not_mapped' as fate, count(*) as n_rows from {raw}")
-    return "\n" + "\n\nunion all\n\n".join(parts) + "\n"
+    counted_once = "with\n\n" + ",\n\n".join(fates) + "\n\n" if fates else ""
+    return f"\n{AS_TABLE}\n\n{counted_once}" + "\n\nunion all\n\n".join(parts) + "\n"
+
+
+def _fates_sql(blocks: list[Block]) -> str:
+    """Rows of one form by what its blocks do with them: one column a block, null where it uses the row, otherwise the
+    rule that drops it. Beside a block with slots stands how many slots of the used rows are empty."""
+    columns = []
+    for block in blocks:
+        arms = "".join(f" when not coalesce({f.keep}, false) then '{f.rule}'" for f in block.filters)
+        columns.append(f"case when drop_rule is not null then drop_rule{arms} end as {block.name}__fate")
+    for block in blocks:
+        if block.slots:
+            used = all_of(["drop_rule is null", *(f"({f.keep})" for f in block.filters)], 8)
+            empty = " + ".join(f"case when {slot_present(s.columns)} then 0 else 1 end" for s in block.slots)
+            columns.append(f"sum(case when {used} then {empty} end) as {block.name}__empty")
+    columns.append("count(*) as n_rows")
+    listed = ",\n".join(f"        {column}" for column in columns)
+    numbers = ", ".join(str(i) for i in range(1, len(blocks) + 1))
+    stg = f"{{{{ ref('stg_{blocks[0].study}__{blocks[0].form.name}') }}}}"
+    return f"    select\n{listed}\n    from {stg}\n    group by {numbers}"
 
 
 def _issue_rule(block: Block, target: str) -> str:
@@ -113,4 +134,4 @@ def cell_issues_sql(blocks: list[Block]) -> str:
         texts = ("study_id", "entity", "block", "src_form", "column_name", "raw_value", "rule")
         nulls = [f"    cast(null as {{{{ type_text() }}}}) as {name}" for name in texts]
         return "\nselect\n" + ",\n".join([*nulls, "    cast(null as bigint) as src_row"]) + "\nwhere false\n"
-    return "\n" + "\n\nunion all\n\n".join(parts) + "\n"
+    return f"\n{AS_TABLE}\n\n" + "\n\nunion all\n\n".join(parts) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harmonize.mapping import Block
-from harmonize.sources import ROW_KEY, Form, Study
+from harmonize.sources import KEY_FORMS, ROW_KEY, Form, Study
 from harmonize.verbs import Expression, compile_target
 from schemas import Entity
 from schemas.sql import SQL_TYPES, literal, mask
@@ -22,7 +22,9 @@ COMPANIONS = {
 
 def staging_sql(study: Study, form: Form) -> str:
     """A form's staging model: same rows, cleaned columns, missing reasons, drop rules marked."""
-    keys = [repr(k) for k in study.subject_key if k in form.column_names]
+    keys = [f'"{_alike(k, study)}"' for k in study.subject_key if k in form.column_names]
+    if not study.key_form:
+        keys = [k.replace('"', "'") for k in keys]
     if not keys and ROW_KEY in study.subject_key:
         keys = [f"'cast({ROW_KEY} as ' ~ type_text() ~ ')'"]
     columns = []
@@ -72,6 +74,13 @@ from cleaned
 """
 
 
+def _alike(key: str, study: Study) -> str:
+    """A column of ids in the form that the study declares."""
+    for name in study.key_form:
+        key = KEY_FORMS[name].replace("{key}", key if key != key.split("(")[0] else f"trim({key})")
+    return key
+
+
 def _indent(lines: Iterable[str], spaces: int) -> str:
     return "\n".join(" " * spaces + line for line in lines)
 
@@ -80,12 +89,15 @@ def block_sql(block: Block) -> str:
     """A block's model: the candidate rows one raw form gives one table."""
     expressions = {name: compile_target(block, t) for name, t in block.targets.items()}
     conditions = ["drop_rule is null", *(f"({f.keep})" for f in block.filters)]
-    ctes = [
-        "staged as (\n"
-        f"    select * from {{{{ ref('stg_{block.study}__{block.form.name}') }}}}\n"
-        f"    where {all_of(conditions, 8)}\n"
-        ")"
-    ]
+    staging = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
+    ctes = [f"staged as (\n    select * from {staging}\n    where {all_of(conditions, 8)}\n)"]
+    before = {n: e for x in expressions.values() for n, e in x.before.items()}
+    if before:
+        over_all = _indent([f"{e} as {n}," for n, e in sorted(before.items())], 8).rstrip(",")
+        ctes = [
+            f"every_row as (\n    select\n        *,\n{over_all}\n    from {staging}\n    where drop_rule is null\n)",
+            f"staged as (\n    select * from every_row\n    where {all_of(conditions, 8)}\n)",
+        ]
     base = "staged"
     if block.slots:
         numbers = "\n    union all ".join(f"select {i} as slot_no" for i in range(1, len(block.slots) + 1))

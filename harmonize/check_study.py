@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harmonize.mapping import Block, MappingError, Target, has_mapping, read_mapping
 from harmonize.paths import MAPPINGS, REPO, STAGING, Warehouse
 from harmonize.reference import instrument_range, seed_rows
 from harmonize.sources import ROW_KEY, Column, ContractError, Study, read_study
-from harmonize.study_rows import TABLES, own_file
+from harmonize.study_rows import TABLES, TODO, own_file
 from harmonize.verbs import compile_target
 
 NUMERIC = ("integer", "double")
@@ -51,7 +52,7 @@ def check_study(name: str, warehouse: Warehouse) -> list[Finding]:
     except MappingError as error:
         return [Finding(True, error.file, error.line or None, "", error.problem, error.remedy)]
     found = [*_declared(study, blocks), *_undecided(study, blocks), *_unknown(study, blocks)]
-    found += [*_unread(study, blocks), *_landed(study, blocks, warehouse), *_drafted(study)]
+    found += [*_open_rows(study), *_unread(study, blocks), *_landed(study, blocks, warehouse), *_drafted(study)]
     return sorted(found, key=lambda f: not f.blocks)
 
 
@@ -189,6 +190,31 @@ def _unread(study: Study, blocks: tuple[Block, ...]) -> Iterator[Finding]:
             )
 
 
+def _open_rows(study: Study) -> Iterator[Finding]:
+    """Rows of the study's own files in which something is still to do."""
+    for table in TABLES:
+        path = own_file(study.name, table)
+        if not path.exists():
+            continue
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            for row in reader:
+                open_columns = [c for c in table.required if (row.get(c) or "").strip() == TODO]
+                named = " ".join(row.get(c) or "" for c in table.key)
+                for column in open_columns:
+                    yield Finding(
+                        True,
+                        _shown(path),
+                        reader.line_num,
+                        column,
+                        f"not decided: {column} of {named!r}",
+                        f"Write an id of reference.treatments, or declare it in harmonize/mappings/{study.name}"
+                        "/treatments.csv"
+                        if table.seed == "drug_synonyms"
+                        else "Write it",
+                    )
+
+
 def _drafted(study: Study) -> Iterator[Finding]:
     drafted: dict[str, int] = {}
     for table in TABLES:
@@ -263,12 +289,13 @@ def _values(study: Study, block: Block, target: Target, path: Path) -> Iterator[
                     f"Add them to codes of {name}" if not pairs else "Add code=value to the arguments",
                 )
         elif block.entity.type_of(target.name) in NUMERIC:
-            yield from _numbers(study, block, target, name, column, counts)
+            yield from _numbers(study, block, target, name, path, counts)
 
 
 def _numbers(
-    study: Study, block: Block, target: Target, name: str, column: Column, counts: Counter[str]
+    study: Study, block: Block, target: Target, name: str, path: Path, counts: Counter[str]
 ) -> Iterator[Finding]:
+    column = block.form.column(name)
     values = {v: _number(v, column) for v in counts}
     odd = {v: counts[v] for v, x in values.items() if x is None}
     where = f"{block.form.name}.{name}"
@@ -279,8 +306,10 @@ def _numbers(
         )
     if target.name != "score":
         return
-    for row, instrument in dict.fromkeys(_constants(block, "instrument_id")):
+    for row, instrument, counted in _by_instrument(block, path, column, counts):
+        counts = counted
         valid = instrument_range(instrument)
+        values = {v: _number(v, column) for v in counts}
         outside = {v: counts[v] for v, x in values.items() if valid and x is not None and not valid[0] <= x <= valid[1]}
         if valid and outside:
             yield Finding(
@@ -293,6 +322,19 @@ def _numbers(
             )
 
 
+def _by_instrument(
+    block: Block, path: Path, column: Column, counts: Counter[str]
+) -> Iterator[tuple[Target, str, Counter[str]]]:
+    """The instruments of a block with the landed scores of each: all of them, or those where a column names it."""
+    row = block.targets["instrument_id"]
+    if row.verb != "recode" or "{" in row.args:
+        yield from ((r, instrument, counts) for r, instrument in dict.fromkeys(_constants(block, "instrument_id")))
+        return
+    source, *pairs = [p.strip() for p in row.args.split(";")]
+    for code, _, instrument in (p.partition("=") for p in pairs if not p.startswith("?")):
+        yield row, instrument.strip(), _counts(path, column, (source, code.strip()))
+
+
 def _number(text: str, column: Column) -> float | None:
     if getattr(column, "decimal", ".") == ",":
         text = text.replace(",", ".")
@@ -302,9 +344,12 @@ def _number(text: str, column: Column) -> float | None:
         return None
 
 
-def _counts(path: Path, column: Column) -> Counter[str]:
-    """How often each landed value of a column occurs, without those that mean missing."""
-    texts = pq.read_table(path, columns=[column.name]).column(0).drop_null().value_counts()
+def _counts(path: Path, column: Column, where: tuple[str, str] | None = None) -> Counter[str]:
+    """How often each landed value of a column occurs, without those that mean missing, where a column has a value."""
+    table = pq.read_table(path, columns=[column.name, *([where[0]] if where else [])])
+    if where is not None:
+        table = table.filter(pc.equal(pc.utf8_trim(table.column(where[0]), " "), where[1]))
+    texts = table.column(column.name).drop_null().value_counts()
     counts: Counter[str] = Counter()
     for pair in texts.to_pylist():
         value = pair["values"].strip(" ")

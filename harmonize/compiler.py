@@ -19,6 +19,8 @@ from harmonize.paths import DBT_PROJECT, INTERMEDIATE, REPO, STAGING
 from harmonize.scoring import scoring_macro
 from harmonize.sources import Study, studies
 from harmonize.study_rows import TABLES, gathered_csv, gathered_rows
+from harmonize.subscales import subscale_macros
+from harmonize.variable_status import variable_status_csv
 from schemas import ENTITIES, contract
 from schemas.gate import gate_macros, gate_rules_csv
 
@@ -69,13 +71,18 @@ def compile_all() -> list[Generated]:
     files.append(
         Generated(DBT_PROJECT / "macros" / "generated" / "item_totals.sql", "harmonize/mappings", scoring_macro())
     )
+    made_of = "harmonize/mappings and seeds/reference/subscales.csv"
+    files.append(Generated(DBT_PROJECT / "macros" / "generated" / "subscales.sql", made_of, subscale_macros()))
     for entity in ENTITIES.values():
         files.append(
             Generated(DBT_PROJECT / "models" / "cdm" / f"{entity.name}.yml", "schemas", contract.model_yaml(entity))
         )
     files.append(Generated(DBT_PROJECT / "seeds" / "generated" / "gate_rules.csv", "schemas", gate_rules_csv()))
     files.append(Generated(DBT_PROJECT / "seeds" / "generated" / "mapping_status.csv", made_from, status_csv(blocks)))
-    files += [Generated(table.path, made_from, gathered_csv(table.seed)) for table in TABLES]
+    files.append(
+        Generated(DBT_PROJECT / "seeds" / "generated" / "variable_status.csv", made_from, variable_status_csv(blocks))
+    )
+    files += [Generated(table.path, made_from, gathered_csv(table.seed)) for table in TABLES if table.is_seed]
     return files
 
 

@@ -1,7 +1,8 @@
 """How dates may be written in raw text: a closed list, each with what its text must look like.
 
 The pattern stands before the engine's own reading, which is generous: it takes 12.03.99 for the year 99.
-Two-digit years are not in the list: the century of a birth date cannot be told.
+A year of two digits is read only where the contract names the century, as DD.MM.20YY: that of a birth date cannot be
+told, that of a visit mostly can. It holds for the years 2000 to 2069, which every engine reads alike.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ DATE_FORMATS = {
     "DD.MM.YYYY": DateFormat("[0-9]{1,2}[.][0-9]{1,2}[.][0-9]{4}", "%d.%m.%Y", "12.03.2001"),
     "DD/MM/YYYY": DateFormat("[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", "%d/%m/%Y", "12/03/2001"),
     "MM/DD/YYYY": DateFormat("[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", "%m/%d/%Y", "03/12/2001"),
+    "DD-MM-YYYY": DateFormat("[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}", "%d-%m-%Y", "12-03-2001"),
+    "YYYY/MM/DD": DateFormat("[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}", "%Y/%m/%d", "2001/03/12"),
+    "DD.MM.20YY": DateFormat("[0-9]{1,2}[.][0-9]{1,2}[.][0-6][0-9]", "%d.%m.%y", "12.03.01"),
+    "DD/MM/20YY": DateFormat("[0-9]{1,2}/[0-9]{1,2}/[0-6][0-9]", "%d/%m/%y", "12/03/01"),
+    "MM/DD/20YY": DateFormat("[0-9]{1,2}/[0-9]{1,2}/[0-6][0-9]", "%m/%d/%y", "03/12/01"),
     "YYYYMMDD": DateFormat("[0-9]{8}", "%Y%m%d", "20010312"),
     "DDMONYYYY": DateFormat("[0-9]{1,2}[A-Z]{3}[0-9]{4}", "%d%b%Y", "12MAR2001"),
     # Serial 60 is a day that never was, 29 February 1900, and those before it are one off: from 100 on only.

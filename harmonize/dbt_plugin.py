@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection
 from filelock import FileLock, Timeout
 
 from harmonize.landing import ensure_raw
+from harmonize.links import ensure_links
 from harmonize.paths import Warehouse
 from harmonize.sources import studies
 
@@ -44,6 +45,7 @@ class Plugin(BasePlugin):
                 f"another build is working in {house.next}; wait for it, or read with --target published"
             ) from None
         ensure_raw(studies(), house)
+        ensure_links(house)
         self.raw_at_start = raw_state(house)
         self._prepare_working_files()
         conn.execute(f"set temp_directory = '{house.next / 'spill'}'")

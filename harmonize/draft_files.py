@@ -95,6 +95,7 @@ def _sources(draft: Draft) -> str:
         "        study:",
         f"          title: {_text(draft.title)}",
         f"          subject_key: [{', '.join(draft.subject_key)}]",
+        *([f"          subject_key_form: [{', '.join(draft.key_form)}]"] if draft.key_form else []),
         "        format: {}",
         "        ignore_files: ['README*']",
         f"        missing: {{{missing}}}",
@@ -152,7 +153,7 @@ def _meta(draft: Draft, table: Table, column: Profile, words: Mapping[str, str])
     if column.decimal == ",":
         meta.append("decimal: ','")
     if (written := roles.date_formats.get(column.name)) is not None:
-        meta.append(f"dates: [{written}]")
+        meta.append(f"dates: [{', '.join(written)}]")
     own = {code: reason for code, (reason, _) in column.missing.items() if code not in words}
     if own:
         meta.append(f"missing: {{{', '.join(f'{_key(c)}: {r}' for c, r in own.items())}}}")

@@ -63,6 +63,15 @@ class Slot:
     name: str
     columns: tuple[str, ...]
 
+    def fill(self, argument: str) -> str:
+        """`argument` for this slot: its name, parts of a dotted name, columns; what it has no part for stays."""
+        filled = argument.replace("{slot}", self.name)
+        for i, part in enumerate(self.name.split("."), start=1):
+            filled = filled.replace(f"{{slot.{i}}}", part)
+        for i, column in enumerate(self.columns, start=1):
+            filled = filled.replace(f"{{{i}}}", column)
+        return filled
+
 
 @dataclass(frozen=True)
 class Target:

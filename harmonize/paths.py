@@ -52,6 +52,11 @@ class Warehouse:
         return self.root / "restricted"
 
     @property
+    def estimated_links(self) -> Path:
+        """Links between scales that were estimated here and are used by builds."""
+        return self.root / "links" / "estimated_links.parquet"
+
+    @property
     def report(self) -> Path:
         """Pages made from the published file."""
         return self.root / "report"

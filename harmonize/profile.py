@@ -18,10 +18,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from harmonize.profile_read import read_text
+from harmonize.profile_names import UMLAUTS
+from harmonize.profile_read import ReadText, read_texts
 from harmonize.readers import LandingError
-from harmonize.readers.header import PROVENANCE, column_layout
-from harmonize.sources import Form
+from harmonize.readers.header import PROVENANCE
 
 MISSING_WORDS = {
     "blank": ("na", "n/a", "#n/a", "n.a.", "nan", "null", "none given", ".", "-", "--", "#null!", "<na>"),
@@ -37,8 +37,12 @@ REASON_OF = {word: reason for reason, words in MISSING_WORDS.items() for word in
 
 _NUMBER = r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"
 _COMMA = r"[-+]?\d+,\d+"
+_WITH_UNIT = r"([-+]?\d+(?:[.,]\d+)?) ?([A-Za-zäöüÄÖÜµ%][A-Za-zäöüÄÖÜµ%./]{0,11})"
+_MARKED = (
+    r"(?:[<>≤≥~=≈±]|ca\.?|circa|about|approx\.?) ?\d+(?:[.,]\d+)?|[-−]?\d+(?:[.,]\d+)? ?[*?+!#a-c°]|\(\d+(?:[.,]\d+)?\)"
+)
+"""Numbers with a mark: '<5', '12*', 'ca. 20'. They are no numbers, but their column is one of numbers."""
 _DATE = r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}[A-Za-z]{3}\d{4}"
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _TAKEN = (
     *PROVENANCE,
     "study_id",
@@ -84,7 +88,7 @@ class Profile:
     @cached_property
     def decimal(self) -> str:
         """The decimal mark: a comma where numbers with one occur and none with a point."""
-        commas = sum(n for v, n in self.values.items() if re.fullmatch(_COMMA, v))
+        commas = sum(n for v, n in self.values.items() if re.match(rf"{_COMMA}(?![\d.,])", v))
         points = sum(n for v, n in self.values.items() if "." in v and re.fullmatch(_NUMBER, v))
         return "," if commas and not points else "."
 
@@ -93,12 +97,32 @@ class Profile:
         """It holds numbers with a decimal point."""
         return any("." in v and re.fullmatch(_NUMBER, v) for v in self.values)
 
+    @property
+    def pattern(self) -> str:
+        """For the verb parse: what stands before the unit."""
+        return rf"^([-+]?[0-9]+([.,][0-9]+)?)( ?{re.escape(self.unit)})?$"
+
+    @cached_property
+    def unit(self) -> str:
+        """Words that stand behind the numbers of most cells, as in '12 mg'; '' where there are none."""
+        words: Counter[str] = Counter()
+        for value, n in self.values.items():
+            if hit := re.fullmatch(_WITH_UNIT, value):
+                words[hit[2]] += n
+        real = sum(n for v, n in self.values.items() if v.lower() not in REASON_OF)
+        word, n = words.most_common(1)[0] if words else ("", 0)
+        return word if n >= 0.5 * real else ""
+
     @cached_property
     def by_value(self) -> dict[str, float]:
         """The number each text stands for; texts that are none are absent."""
         found = {}
         for value in self.values:
-            plain = value.replace(",", ".") if self.decimal == "," and re.fullmatch(_COMMA, value) else value
+            plain = value
+            if self.unit and (hit := re.fullmatch(_WITH_UNIT, value)) and hit[2] == self.unit:
+                plain = hit[1]
+            if self.decimal == "," and re.fullmatch(_COMMA, plain):
+                plain = plain.replace(",", ".")
             if re.fullmatch(_NUMBER, plain):
                 found[value] = float(plain)
         return found
@@ -110,12 +134,13 @@ class Profile:
 
     @cached_property
     def kind(self) -> str:
-        """`empty`, `number`, `date` or `text`. A few odd texts leave a column a number."""
+        """`empty`, `number`, `date` or `text`. A few odd texts leave a column a number, marked numbers more of them."""
         real = self.n_filled - sum(n for v, n in self.values.items() if v.lower() in REASON_OF)
         numbers = sum(self.values[v] for v in self.by_value)
+        marked = sum(n for v, n in self.values.items() if v not in self.by_value and re.fullmatch(_MARKED, v))
         if real == 0:
             return "empty"
-        if numbers >= 0.7 * real:
+        if numbers >= 0.7 * real or (numbers >= 0.3 * real and numbers + marked >= 0.7 * real):
             return "number"
         dates = sum(n for v, n in self.values.items() if re.fullmatch(_DATE, v))
         return "date" if dates >= 0.7 * real else "text"
@@ -172,7 +197,7 @@ def safe_names(delivered: Collection[str]) -> list[str]:
     reserved = _reserved()
     names: list[str] = []
     for position, given in enumerate(delivered, start=1):
-        plain = unicodedata.normalize("NFKD", given.strip().lower().translate(_UMLAUTS))
+        plain = unicodedata.normalize("NFKD", given.strip().lower().translate(UMLAUTS))
         name = re.sub(r"[^a-z0-9]+", "_", plain.encode("ascii", "ignore").decode()).strip("_") or f"unnamed_{position}"
         if name[0].isdigit():
             name = f"c_{name}"
@@ -190,12 +215,19 @@ def _reserved() -> set[str]:
     return {row[0] for row in rows}
 
 
-def read_table(path: Path, taken: Collection[str] = ()) -> Table:
-    """Read one file and describe it. `taken` are form names in use. Raises LandingError as landing would."""
-    read = read_text(path)
+def read_tables(path: Path, taken: Collection[str] = ()) -> list[Table]:
+    """Read one file and describe what it holds: one table, of a workbook one per sheet with data.
+
+    `taken` are form names in use. Raises LandingError as landing would.
+    """
+    tables: list[Table] = []
+    for read in read_texts(path):
+        tables.append(_described(path, read, [*taken, *(t.form for t in tables)]))
+    return tables
+
+
+def _described(path: Path, read: ReadText, taken: Collection[str]) -> Table:
     names = safe_names(read.names)
-    bare = Form("draft", "draft", "", (path.name,), {}, ())
-    column_layout(bare, read.names, path.name)  # refuses a name that occurs twice
     columns = [
         Profile(given, name, i, pd.Series(texts, dtype=object), description=read.labels.get(i, ""))
         for i, (given, name, texts) in enumerate(zip(read.names, names, read.texts, strict=True))
@@ -204,16 +236,15 @@ def read_table(path: Path, taken: Collection[str] = ()) -> Table:
         column.labels = read.value_labels.get(column.position, {})
         for code, why in read.missing.get(column.position, {}).items():
             column.missing[code] = ("unknown", why)
-    form = form_name(path, taken)
+    form = form_name(read.part or path.name.partition(".")[0], taken)
     if any(c.decimal == "," for c in columns) and not any(c.has_points for c in columns):
         for column in columns:
             column.decimal = ","
     return Table(path, form, columns, len(read.texts[0]) if read.texts else 0, read.format, list(read.notes))
 
 
-def form_name(path: Path, taken: Collection[str] = ()) -> str:
-    """A name for the form a file holds."""
-    stem = path.name.partition(".")[0]
+def form_name(stem: str, taken: Collection[str] = ()) -> str:
+    """A name for the form that a file or a sheet holds."""
     (name,) = safe_names([stem])
     base, n = name, 2
     while name in taken:

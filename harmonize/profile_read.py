@@ -6,14 +6,16 @@ import codecs
 import gzip
 import tempfile
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from harmonize.profile_sheets import find_sheets
 from harmonize.readers import LandingError
 from harmonize.readers.facts import FileFacts
-from harmonize.readers.header import header_rows
+from harmonize.readers.header import header_rows, numbered_names
 from harmonize.readers.kinds import kind_of
 from harmonize.readers.opening import open_reader
 from harmonize.sources import Column, Form
@@ -33,17 +35,32 @@ class ReadText:
     value_labels: dict[int, dict[str, str]] = field(default_factory=dict)
     missing: dict[int, dict[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    part: str = ""
+    """The sheet, where the file holds several tables."""
 
 
-def read_text(path: Path) -> ReadText:
-    """Read one file of any kind that lands. Raises LandingError with file and row where it is damaged."""
+def read_texts(path: Path) -> list[ReadText]:
+    """Read one file of any kind that lands: one table, of a workbook every sheet that holds one.
+
+    Raises LandingError with file and row where it is damaged.
+    """
     if not path.is_file():
         raise LandingError("there is no such file", file=str(path), remedy="Correct the path")
     kind = kind_of(path.name, {})
-    layout: dict[str, Any] = {"kind": kind}
+    if kind != "xlsx":
+        return [_read(path, {"kind": kind})]
+    sheets = find_sheets(path)
+    read = [_read(path, {"kind": kind, **s.format}, s.name if len(sheets.tables) > 1 else "") for s in sheets.tables]
+    if read:
+        read[0].notes = (*sheets.notes, *read[0].notes)
+    return read
+
+
+def _read(path: Path, layout: dict[str, Any], part: str = "") -> ReadText:
     notes: list[str] = []
-    if kind == "delimited":
+    if layout["kind"] == "delimited":
         layout["encoding"], notes = _encoding(path)
+        _check_first_lines(path, layout["encoding"])
     form = Form("draft", "draft", "", (path.name,), layout, ())
     with tempfile.TemporaryDirectory(prefix="trd_new_study_") as work, open_reader(path, form, Path(work)) as reader:
         rows = 0
@@ -55,22 +72,27 @@ def read_text(path: Path) -> ReadText:
                 labels = {i: cell.strip() for i, cell in enumerate(reader.head[1]) if cell.strip()}
                 notes.append(f"row 2 holds descriptions: {reason}")
         tables = [t.select([str(i) for i in range(len(reader.names))]) for t in reader.tables(rows)]
-        names, sheet, facts = reader.names, reader.sheet, reader.facts
+        delivered, sheet, facts = reader.names, reader.sheet, reader.facts
+    names = numbered_names(delivered)
+    if twice := [n for n, d in zip(names, delivered, strict=True) if n != d]:
+        layout["repeated_names"] = "number"
+        notes.append(f"names that occur more than once are numbered: {', '.join(twice)}")
     if sheet:
         layout["sheet"] = sheet
     notes += facts.remarks
     table = pa.concat_tables(tables) if tables else None
     texts = [
-        [(v or "").strip() for v in table.column(i).to_pylist()] if table is not None else [] for i in range(len(names))
+        [(v or "").strip(" ") for v in table.column(i).to_pylist()] if table is not None else []
+        for i in range(len(names))
     ]
-    read = ReadText(names, texts, layout, labels=labels, notes=tuple(notes))
-    _add_facts(read, facts)
+    read = ReadText(tuple(names), texts, layout, labels=labels, notes=tuple(notes), part=part)
+    _add_facts(read, facts, delivered)
     return read
 
 
-def _add_facts(read: ReadText, facts: FileFacts) -> None:
+def _add_facts(read: ReadText, facts: FileFacts, delivered: tuple[str, ...]) -> None:
     """Labels, meanings of codes and declared missing codes that the file itself holds."""
-    for position, name in enumerate(read.names):
+    for position, name in enumerate(delivered):
         said = facts.column(name)
         if said is None:
             continue
@@ -102,6 +124,46 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
         byte = f"0x{content[error.start]:02x}"
         why = f"byte {byte} at offset {error.start:,} is not UTF-8: read as cp1252; otherwise change encoding"
         return "cp1252", [why]
+
+
+def _check_first_lines(path: Path, encoding: str) -> None:
+    """Refuse a file whose names of columns do not stand in its first line, with what to do. Raises LandingError."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding=encoding, errors="replace") as stream:
+            lines = [line.strip("\ufeff\r\n") for line in islice(stream, 12)]
+    except (OSError, EOFError, UnicodeError):
+        return  # the reader finds the fault and says where
+    counts = {mark: [line.count(mark) for line in lines if line] for mark in (";", ",", "\t", "|")}
+    file = path.name
+    if lines and lines[0].lower().startswith("sep="):
+        raise LandingError(
+            "the first line says how fields are divided, as Excel writes it",
+            file=file,
+            row=1,
+            remedy="Remove that line",
+        )
+    if all(of and of[0] == 0 for of in counts.values()):
+        found = next((n for n, line in enumerate(lines, 1) if sum(line.count(m) for m in counts) > 0), None)
+        if found is not None and len(lines) > found:
+            raise LandingError(
+                f"the first line is one field, and row {found} has several: the names of the columns stand lower down",
+                file=file,
+                row=1,
+                remedy="Remove the lines above the names of the columns",
+            )
+        if len(lines) > 1 and all(len(line.split()) > 1 for line in lines if line):
+            raise LandingError(
+                "fields are divided by spaces", file=file, row=1, remedy="Save it with commas, semicolons or tabs"
+            )
+    for of in counts.values():
+        if len(of) > 2 and of[0] > 0 and all(n == of[0] + 1 for n in of[1:]):
+            raise LandingError(
+                "every row has one field more than there are names: row names without a name, as R writes them",
+                file=file,
+                row=1,
+                remedy="Write it with row.names = FALSE, or put a name before the others",
+            )
 
 
 def _header_rows(names: tuple[str, ...], head: tuple[tuple[str, ...], ...], file: str) -> tuple[int, str]:

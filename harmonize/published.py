@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from analysis.results import attach
 from harmonize.paths import Warehouse
 
 
@@ -19,6 +20,8 @@ class NotPublishedError(RuntimeError):
 def connect(warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the published file; it keeps answering when a later build replaces the file.
 
+    What analyses wrote beside it answers as `results.<table>`.
+
     Raises NotPublishedError. Extensions that would have to be downloaded are not looked for.
     """
     path = warehouse.database
@@ -32,4 +35,5 @@ def connect(warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
             remedy="Close a program that writes to it; where the file is damaged, move it away and run trd build",
         ) from error
     connection.execute("set autoinstall_known_extensions = false")
+    attach(connection, path)
     return connection

@@ -26,12 +26,24 @@ FORMAT_KEYS = {
     "delimiter": "of delimited text: a character, or tab, comma, semicolon, pipe; without it the header decides",
     "header_rows": "[1], or [2] where a row of descriptions follows the names, or [1, 2] where it may: text, xlsx",
     "header_row": "the row of a sheet that holds the names, counted from 1; rows above it are not data: xlsx",
+    "group_row": "the row above header_row that names groups of columns, whose names become group_name: xlsx",
+    "repeated_names": "number: a name that occurs again gets a number, name_2; without it such a file is refused",
     "sheet": "of a workbook: its name, or its position counted from 1: xlsx",
     "decimal": "the decimal mark, '.' or ','; a column's own `decimal` goes before it",
     "dates": "how dates are written, one of harmonize.dates or a list; a column's own `dates` goes before it",
 }
 """What `format` may say of a file, for the whole source or for one table."""
+KEY_FORMS = {
+    "lower_case": "lower({key})",
+    "no_spaces": "replace({key}, ' ', '')",
+    "no_leading_zeros": "regexp_replace({key}, '^0+', '')",
+}
+"""Ways to make ids alike that files of one study write differently, as SQL."""
+NOT_TOGETHER = (("DD/MM/YYYY", "MM/DD/YYYY"), ("DD/MM/20YY", "MM/DD/20YY"), ("excel", "sas"))
+"""Ways of writing dates that cannot be told apart."""
 KINDS = ("delimited", "xlsx", "sav", "sas7bdat", "xpt", "dta", "parquet")
+LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Every start of `trd` or dbt reads all sources files: libyaml takes a tenth of the time, where it is there."""
 
 
 class ContractError(ValueError):
@@ -111,6 +123,8 @@ class Study:
     forms: tuple[Form, ...]
     ignore_files: tuple[str, ...]
     path: Path
+    key_form: tuple[str, ...] = ()
+    """How ids are made alike before persons are matched, some of KEY_FORMS (meta `subject_key_form`)."""
     public_folder: str | None = None
     """Where its files lie in the folder of public data sets; None for a study that is not public."""
 
@@ -138,7 +152,7 @@ def study(name: str, folder: Path = STAGING) -> Study:
 
 def read_study(path: Path) -> Study:
     """Read and check one sources file. Raises ContractError."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     (source,) = document["sources"]
     meta = source["config"]["meta"]
     defaults = _texts(meta.get("missing", {"": "blank"}))
@@ -181,8 +195,18 @@ def read_study(path: Path) -> Study:
         forms=tuple(forms),
         ignore_files=tuple(meta.get("ignore_files", ())),
         path=path,
+        key_form=_key_form(_listed(meta["study"].get("subject_key_form", ())), path),
         public_folder=meta["study"].get("public_folder"),
     )
+
+
+def _key_form(given: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    for name in given:
+        if name not in KEY_FORMS:
+            raise ContractError(
+                f"{path.name}: subject_key_form {name!r} is not known; use some of {', '.join(KEY_FORMS)}"
+            )
+    return given
 
 
 def _texts(mapping: Mapping[Any, Any]) -> dict[str, str]:
@@ -212,7 +236,7 @@ def _check_format(form: Form, path: Path) -> None:
                 raise ContractError(
                     f"{where}, column {column.name}: date format {name!r} is not known; use {', '.join(DATE_FORMATS)}"
                 )
-        for one, other in (("DD/MM/YYYY", "MM/DD/YYYY"), ("excel", "sas")):
+        for one, other in NOT_TOGETHER:
             if {one, other} <= set(column.dates):
                 raise ContractError(
                     f"{where}, column {column.name}: dates {one} and {other} cannot be told apart; declare one"

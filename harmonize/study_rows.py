@@ -18,6 +18,8 @@ from harmonize.mapping import MappingError
 from harmonize.paths import MAPPINGS, SEEDS, STAGING
 
 SHARED = "shared"
+TODO = "todo"
+"""In a required column of a study's row: not decided yet. The row is not gathered; `trd check-study` asks for it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Table:
     key: tuple[str, ...]
     required: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
+    is_seed: bool = True
+    """False where another generated seed is made of the rows."""
+    repeatable: bool = False
+    """Several studies may have a row of one key, as long as the required columns agree; the first is taken."""
 
     @property
     def of_studies(self) -> bool:
@@ -56,6 +62,13 @@ _ITEM = (
 _STEP = (
     "step_id step_no label day_min day_max baseline_from baseline_to is_treatment default_arm default_strategy"
     " default_randomised"
+)
+_TREATMENT = (
+    "drug_id drug_name brand_examples class mechanism_class role atc_code who_ddd who_ddd_unit rxcui_ingredient"
+    " omop_concept_id codes_verified dose_unit min_adequate_dose usual_max_dose dose_basis dose_verified min_dose_atrq"
+    " min_dose_athf3 alt_dose_verified min_adequate_weeks cyp_major cpic_gene cpic_guideline canmat2023_line"
+    " canmat2023_evidence first_line_flag fda_mdd counts_as_trial thase_rush_class in_stard in_ispotd in_predict"
+    " in_mars note source verified unverified_fields"
 )
 STUDY_VERIFIED = {"source": "declared by the study", "verified": "study"}
 TABLES = (
@@ -146,6 +159,32 @@ TABLES = (
         ("condition_id", "label"),
         {"whose": "self", **STUDY_VERIFIED},
     ),
+    Table(
+        "not_collected",
+        "not_collected",
+        ("study_id", "entity", "variable_id", "status", "comment", *_PROOF),
+        ("study_id", "entity", "variable_id"),
+        ("entity", "variable_id", "status", "comment"),
+        STUDY_VERIFIED,
+        is_seed=False,
+    ),
+    Table(
+        "ref_treatments",
+        "treatments",
+        tuple(_TREATMENT.split()),
+        ("drug_id",),
+        ("drug_id", "drug_name", "class", "role"),
+        {"counts_as_trial": "0", **STUDY_VERIFIED},
+    ),
+    Table(
+        "drug_synonyms",
+        "drug_synonyms",
+        ("synonym", "treatment_id", "dose_unit", "kind", *_PROOF),
+        ("synonym",),
+        ("synonym", "treatment_id"),
+        {"dose_unit": "mg_day", "kind": "spelling", **STUDY_VERIFIED},
+        repeatable=True,
+    ),
 )
 BY_SEED = {table.seed: table for table in TABLES}
 
@@ -174,16 +213,21 @@ def gathered_rows(seed: str) -> tuple[dict[str, str], ...]:
     """All rows of a gathered seed, with every column. Raises MappingError."""
     table = BY_SEED[seed]
     rows: list[dict[str, str]] = []
-    seen: dict[tuple[str, ...], str] = {}
+    seen: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}
     for owner in owners():
         path = own_file(owner, table)
         for line, row in _read(path, table) if path.exists() else ():
             if table.of_studies:
                 row["study_id"] = owner
             key = tuple(row[k] for k in table.key)
-            if key in seen:
-                raise _error(path, line, f"{' '.join(key)} is there twice, also in {seen[key]}", "Give it another name")
-            seen[key] = _shown(path)
+            if TODO in (row[c] for c in table.required):
+                continue
+            first = seen.get(key)
+            if first is not None and table.repeatable and all(row[c] == first[1][c] for c in table.required):
+                continue
+            if first is not None:
+                raise _error(path, line, f"{' '.join(key)} is there twice, also in {first[0]}", "Give it another name")
+            seen[key] = (_shown(path), row)
             rows.append(row)
     return tuple(rows)
 

@@ -30,7 +30,8 @@ _LITERALS = {"integer": r"-?\d+", "double": r"-?\d+(\.\d+)?", "boolean": "true|f
 class Expression:
     """One target column: helper columns, the value over them, why it is missing, and what counts as a cell issue.
 
-    `parsed` holds helper columns computed from the staged row; `joins` left joins a seed on a helper;
+    `parsed` holds helper columns computed from the staged row; `before` those computed over all rows of the form that
+    are data, whatever the block's filters; `joins` left joins a seed on a helper;
     `issues` maps a source column (or, with slots, the place of a column in its slot) to the condition under which
     its text could not be used.
     """
@@ -38,6 +39,7 @@ class Expression:
     value: str
     parsed: dict[str, str] = field(default_factory=dict)
     joins: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    before: dict[str, str] = field(default_factory=dict)
     missing: str = "cast(null as {text})"
     issues: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
 
@@ -84,11 +86,7 @@ class _Context:
 
     def fill(self, argument: str, slot: Slot) -> str:
         """`argument` for one slot."""
-        filled = argument.replace("{slot}", slot.name)
-        for i, part in enumerate(slot.name.split("."), start=1):
-            filled = filled.replace(f"{{slot.{i}}}", part)
-        for i, column in enumerate(slot.columns, start=1):
-            filled = filled.replace(f"{{{i}}}", column)
+        filled = slot.fill(argument)
         if "{" in filled:
             raise self.error(f"slot {slot.name} has no part for {argument!r}", "Correct the argument or unpivot")
         return filled
@@ -380,22 +378,33 @@ def _linear(context: _Context) -> Expression:
 
 
 def _days_between(context: _Context) -> Expression:
+    """Days between two dates; `first(column)` is the first date that the form has of the person in the column."""
     context.need(2, 3)
     start, end, *pattern = context.parts
     v = context.name("v")
+    first = re.fullmatch(r"first\((.+)\)", start)
+    start = first[1].strip() if first else start
     dates = [context.date(start, pattern), context.date(end, pattern)]
+    before = {}
+    if first:
+        if "{" in start:
+            raise context.error("first() takes one column, not a slot", "Name the column")
+        before[context.name("first")] = f"{{{{ first_date({dates[0]}) }}}}"
+    begin = f"'{context.name('first')}'" if first else dates[0]
     parsed = {
         context.name("t", 1): context.text(start),
         context.name("t", 2): context.text(end),
-        v: f"{{{{ days_between({dates[0]}, {dates[1]}) }}}}",
+        v: f"{{{{ days_between({begin}, {dates[1]}) }}}}",
         context.name("m"): f"coalesce({context.why(start)}, {context.why(end)})",
     }
     issues = []
     for i, (column, date) in enumerate(zip((start, end), dates, strict=True), start=1):
+        if column == end and i == 1:
+            continue
         same = context.name("d", i)
         parsed[same] = f"{{{{ days_between({date}, {date}) }}}}"  # null for text that is no date
         issues.append((context.columns(column), f"{context.name('t', i)} is not null and {same} is null"))
-    return Expression(v, parsed, missing=context.name("m"), issues=issues)
+    return Expression(v, parsed, missing=context.name("m"), before=before, issues=issues)
 
 
 def _flag(context: _Context) -> Expression:

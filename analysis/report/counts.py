@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from analysis.report import resistance
 from analysis.report.disclosure import Counts, Key
+from analysis.report.remission import collect_remission
 from analysis.warehouse import Warehouse
 
 STAGES = ("entered", "with_baseline_score", "with_later_visit", "with_exit_score", "moved_on")
@@ -22,8 +24,8 @@ HEADLINE, STAGE, PLAIN, DETAIL = 20.0, 8.0, 3.0, 1.0
 def collect(warehouse: Warehouse) -> Counts:
     """All counts of all landed studies."""
     counts = Counts()
-    people = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _first_line)
-    parts = (*people, _coverage, _refusals, _issues, _findings)
+    people = (_landings, _forms, _entities, _attrition, _visits, _outcomes, _first_line, collect_remission)
+    parts = (*people, resistance.collect, _coverage, _variables, _refusals, _issues, _findings)
     for part in parts:
         part(warehouse, counts)
     _across(counts)
@@ -158,7 +160,7 @@ def _outcomes(warehouse: Warehouse, counts: Counts) -> None:
         " count(*) filter (where verdict <> 'not_determinable') as determinable,"
         " count(*) filter (where verdict = 'met') as met"
         " from marts.outcomes as outcomes inner join reference.outcome_definitions as definitions"
-        " on outcomes.definition_id = definitions.outcome_id group by all"
+        " on outcomes.definition_id = definitions.outcome_id where definitions.in_report group by all"
     )
     sql = f"select * from ({judged}) unpivot (n for kind in (determinable, met))"
     scale: Key
@@ -201,6 +203,15 @@ def _coverage(warehouse: Warehouse, counts: Counts) -> None:
         counts.add((study, "values", entity, column), n, DETAIL)
         if (study, "rows", entity) in counts.values:
             counts.within((study, "values", entity, column), (study, "rows", entity))
+
+
+def _variables(warehouse: Warehouse, counts: Counts) -> None:
+    """Persons with a value are part of the persons of the study."""
+    sql = "select study_id, entity, variable_id, n_with_value from marts.variable_coverage"
+    for (study, entity, variable), n in _rows(warehouse, sql, 3):
+        counts.add((study, "persons with", entity, variable), n, DETAIL)
+        if (study, "rows", "subjects") in counts.values:
+            counts.within((study, "persons with", entity, variable), (study, "rows", "subjects"))
 
 
 def _refusals(warehouse: Warehouse, counts: Counts) -> None:

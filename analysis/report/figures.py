@@ -52,7 +52,7 @@ def attrition(rows: Sequence[FlowRow], name: str) -> Figure:
             "text": [r.count.text for r in shown],
         }
     )
-    return Figure(*(_svg(_flow(frame, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+    return Figure(*(svg(_flow(frame, w), f"{name}-{k}") for k, w in WIDTHS.items()))
 
 
 def _flow(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
@@ -61,7 +61,7 @@ def _flow(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
     short = "indexof(datum.label, ': with') > 0 ? split(datum.label, ': ')[1] : datum.label"
     axis = alt.Axis(labelLimit=230, labelExpr=short, ticks=False, domain=False)
     y = alt.Y("label:N", sort=order, title=None, axis=axis)
-    x = alt.X("n:Q", title="persons", scale=alt.Scale(domain=[0, largest * 1.12]), axis=_axis())
+    x = alt.X("n:Q", title="persons", scale=alt.Scale(domain=[0, largest * 1.12]), axis=number_axis())
     colour = alt.Color("kind:N", scale=alt.Scale(domain=list(FLOW), range=list(FLOW.values())), legend=None)
     base = alt.Chart(frame)
     bars = base.mark_bar(height={"band": 0.78}).encode(x=x, y=y, color=colour)
@@ -80,7 +80,7 @@ def outcomes(rows: Sequence[OutcomeRow], name: str) -> Figure:
         if r.remission is not None and r.remission.of_entered is not None
     ]
     marks = pd.DataFrame(remitted, columns=["label", "share"])
-    return Figure(*(_svg(_stacked(frame, marks, labels, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+    return Figure(*(svg(_stacked(frame, marks, labels, w), f"{name}-{k}") for k, w in WIDTHS.items()))
 
 
 def _parts(row: OutcomeRow, label: str) -> list[dict[str, object]]:
@@ -113,7 +113,7 @@ def _stacked(frame: pd.DataFrame, marks: pd.DataFrame, order: list[str], width: 
         scale=alt.Scale(domain=present, range=[OUTCOMES[o] for o in present]),
         legend=alt.Legend(orient="top", direction="horizontal", columns=5 if width > 500 else 2, symbolType="square"),
     )
-    x = alt.X("start:Q", title="% of persons who entered", scale=alt.Scale(domain=[0, 100]), axis=_axis())
+    x = alt.X("start:Q", title="% of persons who entered", scale=alt.Scale(domain=[0, 100]), axis=number_axis())
     bars = alt.Chart(frame).mark_bar(height={"band": 0.7}).encode(x=x, x2="end:Q", y=y, color=colour)
     ink = alt.condition("datum.part == 'response'", alt.value("#ffffff"), alt.value(INK))
     numbers = alt.Chart(frame).mark_text(align="right", dx=-4, fontSize=10.5)
@@ -126,14 +126,36 @@ def _stacked(frame: pd.DataFrame, marks: pd.DataFrame, order: list[str], width: 
     return alt.layer(bars, numbers, dots).properties(width=width - 130, height=28 * len(order))
 
 
-def _axis() -> alt.Axis:
+def agreement(frame: pd.DataFrame, name: str) -> Figure:
+    """Heat map of kappa between pairs of definitions; a pair that is not shown has no field."""
+    names = sorted({*frame["definition_a"], *frame["definition_b"]})
+    turned = frame.rename(columns={"definition_a": "definition_b", "definition_b": "definition_a"})
+    both = pd.concat([frame, turned], ignore_index=True).assign(text=lambda f: f["kappa"].map("{:.1f}".format))
+    return Figure(*(svg(_heat(both, names, w), f"{name}-{k}") for k, w in WIDTHS.items()))
+
+
+def _heat(frame: pd.DataFrame, names: list[str], width: int) -> alt.LayerChart | alt.FacetChart:
+    axis = alt.Axis(labelLimit=200 if width > 500 else 110, ticks=False, domain=False)
+    x = alt.X("definition_a:N", sort=names, title=None, axis=axis)
+    y = alt.Y("definition_b:N", sort=names, title=None, axis=axis)
+    scale = alt.Scale(domain=[-0.2, 0, 1], range=["#d8a47f", "#f6f7f9", "#2f6f8f"], clamp=True)
+    base = alt.Chart(frame)
+    fields = base.mark_rect().encode(x=x, y=y, color=alt.Color("kappa:Q", scale=scale, legend=None))
+    ink = alt.condition("datum.kappa > 0.6", alt.value("#ffffff"), alt.value(INK))
+    texts = base.mark_text(fontSize=9.5).encode(x=x, y=y, text="text:N", color=ink)
+    side = min(width - (210 if width > 500 else 120), 26 * len(names))
+    return alt.layer(fields, texts).properties(width=side, height=20 * len(names))
+
+
+def number_axis() -> alt.Axis:
+    """An axis of numbers as all figures have it."""
     return alt.Axis(grid=True, gridColor=RULE, tickCount=5, format=",d", domain=False, ticks=False)
 
 
-def _svg(chart: alt.LayerChart | alt.FacetChart, name: str) -> str:
+def svg(chart: alt.LayerChart | alt.FacetChart, name: str) -> str:
     """The chart as SVG that several times in one page does not clash, and that asks for nothing outside."""
     styled = chart.configure(font=FONT, background="transparent").configure_view(stroke=None)
     styled = styled.configure_axis(labelColor=INK, titleColor=QUIET, titleFontWeight="normal", labelFontSize=11)
-    svg = vlc.vegalite_to_svg(styled.to_dict())
-    svg = re.sub(r'(id="|url\(#)(\w+)', rf"\1{name}-\2", svg)
-    return svg.replace("<svg ", '<svg role="img" ', 1)
+    drawn = vlc.vegalite_to_svg(styled.to_dict())
+    drawn = re.sub(r'(id="|url\(#)(\w+)', rf"\1{name}-\2", drawn)
+    return drawn.replace("<svg ", '<svg role="img" ', 1)

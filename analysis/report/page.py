@@ -13,21 +13,32 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import figures, tables
+from analysis.report import coverage, figures, linking, remission, resistance, tables
 from analysis.report.counts import collect
+from analysis.report.definitions import render_definitions
 from analysis.report.disclosure import Published, Shown, minimum_count
 from analysis.warehouse import Warehouse, connect
+
+DEFINITIONS = "definitions.html"
 
 
 def write_report(database: Path, out: Path, *, minimum: int | None = None) -> Path:
     """Write the report of the published file `database` to `out`, all at once, and give its path.
 
+    The page of definitions that it links is written beside it, as definitions.html.
     `minimum` is the smallest count above zero that may be shown: without it `$TRD_MIN_CELL`, else 5.
     """
     smallest = minimum_count(minimum)
     with connect(database) as warehouse:
         html = render(warehouse, smallest)
+        definitions = render_definitions(warehouse, _environment())
     out.parent.mkdir(parents=True, exist_ok=True)
+    _write(definitions, out.parent / DEFINITIONS)
+    return _write(html, out)
+
+
+def _write(html: str, out: Path) -> Path:
+    """Write a page all at once."""
     handle, name = tempfile.mkstemp(dir=out.parent, prefix=".report-", suffix=".html")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(html)
@@ -54,7 +65,11 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         instruments={i: names.instruments.get(i, "") for i in sorted(_instruments(sections))},
         side_by_side=tables.side_by_side(cells, shown),
         compared=[s for s in shown if (s.study_id, "first", "persons") in cells.cells],
-        coverage=tables.coverage(warehouse, cells, shown),
+        coverage=coverage.columns(warehouse, cells, shown),
+        variables=coverage.variables(warehouse, cells, shown),
+        resistance=_resistance(warehouse, cells, shown, minimum),
+        remission=_remission(warehouse, cells, shown),
+        linking=[{**link, "figure": _drawn(link["figure"])} for link in linking.sections(warehouse)],
         cells=cells,
         minimum=minimum,
         kinds=(*tables.EXCLUSIVE, "remission"),
@@ -84,6 +99,27 @@ def _study(
     }
 
 
+def _resistance(warehouse: Warehouse, cells: Published, shown: list[tables.Study], minimum: int) -> dict[str, Any]:
+    found = resistance.section(warehouse, cells, shown, minimum)
+    return found | {"heat": {study: _drawn(figure) for study, figure in found["heat"].items()}}
+
+
+def _remission(warehouse: Warehouse, cells: Published, shown: list[tables.Study]) -> dict[str, Any] | None:
+    """Remission by step under several methods; None where no study with such a method is landed."""
+    found = remission.methods(warehouse, cells, {s.study_id for s in shown})
+    if not found:
+        return None
+    study = next(s for s in shown if s.study_id == found[0].study_id)
+    drawn = {"curves": remission.curves(found, "remission"), "bridge": remission.bridge(found, "bridge")}
+    return {
+        "methods": found,
+        "until": remission.last_step(found),
+        "title": study.title,
+        "synthetic": study.synthetic,
+        **{k: _drawn(figure) if figure else None for k, figure in drawn.items()},
+    }
+
+
 def _has_bars(rows: list[tables.OutcomeRow]) -> bool:
     return any(row.entered.value for row in rows)
 
@@ -106,8 +142,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["count"] = _count
+    environment.globals["one_decimal"] = _one_decimal
     environment.filters["percent"] = tables.percent
     return environment
+
+
+def _one_decimal(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} %"
 
 
 def _count(cell: Shown | None) -> Markup:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from analysis.report.disclosure import Key, Published, Shown
 from analysis.warehouse import Warehouse
 
@@ -306,48 +304,6 @@ def _rule_text(row: dict[Any, Any]) -> str:
     if row["operator"] == "between":
         return f"{measured} from {low} to under {high}{unless}"
     return f"{measured} {signs.get(str(row['operator']), row['operator'])} {low}{unless}"
-
-
-def coverage(warehouse: Warehouse, cells: Published, shown: Sequence[Study]) -> list[dict[str, Any]]:
-    """Per table its columns × studies: status by the mapping and share of rows with a value."""
-    frame = warehouse.frame("select study_id, entity, column_name, status, comment, n_rows from marts.coverage")
-    order = warehouse.frame(
-        "select table_name, column_name from information_schema.columns where table_schema = 'cdm'"
-        " order by table_name, ordinal_position"
-    )
-    place = {(str(t), str(c)): i for i, (t, c) in enumerate(order.itertuples(index=False, name=None))}
-    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    ids = [s.study_id for s in shown]
-    for study, entity, column, status, comment, n_rows in frame.itertuples(index=False, name=None):
-        if study in ids and (entity, column) in place:
-            share = cells.percent((study, "values", entity, column), (study, "rows", entity)) if n_rows else None
-            note = "" if pd.isna(comment) else str(comment)
-            found[entity][column][study] = {"status": status, "share": _share(n_rows, share), "comment": note}
-    tables = ("subjects", "steps", "visits", "scales", "treatments", "history", "conditions", "genotypes")
-    result = []
-    for entity in (t for t in tables if t in found):
-        rows = sorted(found[entity].items(), key=lambda item, e=entity: place[e, item[0]])  # type: ignore[misc]
-        counts = [cells.get((s, "rows", entity)) for s in ids]
-        result.append(
-            {
-                "entity": entity,
-                "counts": counts,
-                "rows": [(c, [by.get(s) for s in ids]) for c, by in rows],
-                "reasons": [
-                    (c, s.title, by[s.study_id]["status"].replace("_", " "), by[s.study_id]["comment"])
-                    for c, by in rows
-                    for s in shown
-                    if by.get(s.study_id, {}).get("comment") and by[s.study_id]["status"] != "complete"
-                ],
-            }
-        )
-    return result
-
-
-def _share(n_rows: int, share: float | None) -> str:
-    if not n_rows:
-        return "no rows"
-    return "n. s." if share is None else percent(share)
 
 
 def percent(value: float | None) -> str:

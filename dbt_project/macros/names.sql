@@ -13,6 +13,6 @@
 {%- endmacro %}
 
 {# A published view names its tables without the database; to check its contract the engine must find them. #}
-{% macro search_published() -%} set search_path = 'memory.main,trd.cdm,trd.reference' {%- endmacro %}
+{% macro search_published() -%} set search_path = 'memory.main,trd.cdm,trd.reference,trd.marts' {%- endmacro %}
 
 {% macro search_default() -%} reset search_path {%- endmacro %}

@@ -74,6 +74,9 @@
     end
 {%- endmacro %}
 
+{# The first date of a person among the rows of a form. #}
+{% macro first_date(date) -%} min({{ date }}) over (partition by subject_id) {%- endmacro %}
+
 {# A short fingerprint of some columns, for finding equal rows; never stored. #}
 {% macro fingerprint(columns) -%} hash({{ columns | join(', ') }}) {%- endmacro %}
 

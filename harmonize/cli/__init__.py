@@ -5,10 +5,24 @@ from __future__ import annotations
 import signal
 import sys
 
-from harmonize.cli import build, land, quality, report, sql, status, study, synth
+from harmonize.cli import build, facts, land, link, quality, report, sql, status, study, synth, trajectories
 from harmonize.cli.app import app
 
-__all__ = ["app", "build", "land", "main", "quality", "report", "sql", "status", "study", "synth"]
+__all__ = [
+    "app",
+    "build",
+    "facts",
+    "land",
+    "link",
+    "main",
+    "quality",
+    "report",
+    "sql",
+    "status",
+    "study",
+    "synth",
+    "trajectories",
+]
 
 
 def main() -> None:

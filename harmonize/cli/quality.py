@@ -137,23 +137,36 @@ def _show_findings(what: str, columns: list[str], rows: list[tuple[Any, ...]], n
         console.say(f"{n_found - len(rows)} more; --limit 0 lists all.")
 
 
+_COLUMNS = """
+    select study_id, entity, column_name, status, n_rows, n_values, share, comment
+    from marts.coverage as q
+    where {where}
+    order by study_id, entity, column_name
+"""
+_VARIABLES = """
+    select study_id, entity, variable_id, status, n_subjects, n_with_value, share, comment
+    from marts.variable_coverage as q
+    where {where}
+    order by study_id, entity, variable_id
+"""
+VariablesOption = Annotated[bool, typer.Option("--variables", help="Covariates, conditions and scales, not columns.")]
+
+
 @command(
     "coverage",
-    examples=["trd coverage", "trd coverage --study stard", "trd coverage --json"],
+    examples=["trd coverage", "trd coverage --variables", "trd coverage --study stard", "trd coverage --json"],
     fails="nothing is published yet, or the file cannot be read",
     panel="Quality",
 )
-def coverage(ctx: typer.Context, study: StudyOption = None, as_json: JsonOption = False) -> None:
-    """Show what each study holds: the matrix study × variable, and why a variable is not complete.
+def coverage(
+    ctx: typer.Context, study: StudyOption = None, variables: VariablesOption = False, as_json: JsonOption = False
+) -> None:
+    """Show what each study holds: the matrix study × column, and why a column is not complete.
 
-    With --study the rows of one study, with numbers. Share: accepted rows with a value.
+    With --variables covariates, conditions and scales instead of columns. With --study the rows of one study, with
+    numbers. Share: accepted rows with a value; of variables persons with one.
     """
-    query = """
-        select study_id, entity, column_name, status, n_rows, n_values, share, comment
-        from marts.coverage as q
-        where {where}
-        order by study_id, entity, column_name
-    """
+    query = _VARIABLES if variables else _COLUMNS
     with connect(warehouse_of(ctx)) as connection:
         where, values = _filter(connection, "quality.quarantine", {"study_id": study})
         columns, rows = _fetch(connection, query.format(where=where), values)
@@ -179,7 +192,7 @@ def _show_matrix(rows: list[tuple[Any, ...]]) -> None:
     }
     variables = sorted({(row[1], row[2]) for row in rows})
     matrix = [[f"{e}.{c}", *(cells.get((e, c, study)) for study in studies)] for e, c in variables]
-    console.show_table("coverage: status by the mapping, share of rows with a value", ["variable", *studies], matrix)
+    console.show_table("coverage: status as the study says, share with a value", ["variable", *studies], matrix)
     reasons = [
         [f"{entity}.{column}", study, status.replace("_", " "), comment]
         for study, entity, column, status, _, _, _, comment in rows

@@ -40,7 +40,7 @@ def report(
         Path | None, typer.Option("--out", dir_okay=False, help="The page. Without it, report/index.html there.")
     ] = None,
 ) -> None:
-    """Write the report from the published file: one page that makes no outside request."""
+    """Write the report from the published file, and its definitions beside it: pages that make no outside request."""
     house = warehouse_of(ctx)
     console.say(f"Report: {write_page(house, out or house.report / 'index.html')}")
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import duckdb
 import typer
 
+from analysis.results import results_file
 from harmonize.cli import console
 from harmonize.cli.app import JsonOption, command, warehouse_of
 from harmonize.cli.build import terminal
@@ -39,7 +40,8 @@ def sql(
 ) -> None:
     """Ask the published file, which is opened read-only.
 
-    Schemas: cdm (the common model), marts (one table per question), quality, reference. JSON and CSV give all rows.
+    Schemas: cdm (the common model), marts (one table per question), quality, reference, and results (what analyses
+    wrote). JSON and CSV give all rows.
     """
     house = warehouse_of(ctx)
     if as_json and as_csv:
@@ -114,8 +116,10 @@ def _remedy(error: duckdb.Error) -> str:
 
 def _shell(warehouse: Warehouse) -> int:
     """DuckDB's own shell on the published file; its exit code."""
-    beside = Path(sys.executable).parent / "duckdb"
-    shell = str(beside) if beside.exists() else shutil.which("duckdb")
+    installed = Path(sys.executable).parent / "duckdb"
+    shell = str(installed) if installed.exists() else shutil.which("duckdb")
     if shell is None:
         raise console.CommandError("DuckDB's shell is not installed", remedy="pip install duckdb-cli")
-    return subprocess.call([shell, "-readonly", str(warehouse.database)])
+    results = results_file(warehouse.database)
+    beside = ["-cmd", f"attach '{results}' as results (read_only)"] if results.is_file() else []
+    return subprocess.call([shell, "-readonly", *beside, str(warehouse.database)])

@@ -40,6 +40,7 @@ def new_study(
     time: Annotated[Pairs, typer.Option(help="LABEL=DAY: the day of a visit label or of a time in names.")] = None,
     sex: Annotated[Pairs, typer.Option(help="CODE=female or CODE=male: what a code of sex means.")] = None,
     instrument: Annotated[Pairs, typer.Option(help="NAME=ID: the scale (reference.scales) that a name means.")] = None,
+    ignore: Annotated[Pairs, typer.Option(help="COLUMN to land and leave unmapped.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the files of a study of this name.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")] = False,
     as_json: JsonOption = False,
@@ -63,9 +64,12 @@ def new_study(
         )
     days = {label: _day(label, value) for label, value in _pairs(time, "--time LABEL=DAY")}
     sexes = dict(_pairs(sex, "--sex CODE=MEANING"))
-    answers = Answers(identity, visit, day, sexes, days, dict(_pairs(instrument, "--instrument NAME=ID")))
+    answers = Answers(
+        identity, visit, day, sexes, days, dict(_pairs(instrument, "--instrument NAME=ID")), tuple(ignore or ())
+    )
     draft = make_draft(name, files, answers, title)
-    _check_columns(draft.tables, {"--id": identity, "--visit": visit, "--day": day})
+    named = [("--id", identity), ("--visit", visit), ("--day", day), *(("--ignore", c) for c in ignore or ())]
+    _check_columns(draft.tables, named)
     texts = draft_files(draft)
     if not dry_run:
         write_draft(texts, there)
@@ -132,8 +136,8 @@ def _day(label: str, value: str) -> int:
         raise typer.BadParameter(f"--time {label}={value}: {value!r} is not a whole number of days") from None
 
 
-def _check_columns(tables: list[Any], named: dict[str, str | None]) -> None:
-    for option, column in named.items():
+def _check_columns(tables: list[Any], named: list[tuple[str, str | None]]) -> None:
+    for option, column in named:
         if column and all(t.column(column) is None for t in tables):
             listed = ", ".join(c.delivered for t in tables for c in t.columns)
             raise typer.BadParameter(f"{option} {column}: no file has such a column. There are {listed}")

@@ -34,6 +34,8 @@ def column_layout(form: Form, delivered: Sequence[str], file: str, row: int | No
     `row` is where the names stand, None where they stand in no row. Raises LandingError for a required column that is
     missing and for a name that occurs twice.
     """
+    if form.format.get("repeated_names") == "number":
+        delivered = numbered_names(delivered)
     fields = _fields(delivered, file, row)
     names, source, missing, notes, taken = [], [], [], [], set()
     for column in form.columns:
@@ -78,6 +80,20 @@ def column_layout(form: Form, delivered: Sequence[str], file: str, row: int | No
     )
 
 
+def numbered_names(delivered: Sequence[str]) -> list[str]:
+    """The names with a number behind those that occur again: score, score_2, score_3."""
+    names: list[str] = []
+    taken = {name.strip().lower() for name in delivered}
+    seen: set[str] = set()
+    for given in delivered:
+        plain, n, name = given.strip().lower(), 2, given
+        while plain and name.strip().lower() in (seen if n == 2 else seen | taken):
+            name, n = f"{given.strip()}_{n}", n + 1
+        seen.add(name.strip().lower())
+        names.append(name)
+    return names
+
+
 def _fields(delivered: Sequence[str], file: str, row: int | None) -> dict[str, int]:
     fields: dict[str, int] = {}
     for position, raw in enumerate(delivered):
@@ -88,7 +104,7 @@ def _fields(delivered: Sequence[str], file: str, row: int | None) -> dict[str, i
                 file=file,
                 row=row,
                 column=name,
-                remedy="Rename or remove one of them in the file",
+                remedy="Rename or remove one of them in the file, or declare format: {repeated_names: number}",
             )
         fields[name] = position
     return fields

@@ -86,6 +86,8 @@ class WorkbookReader:
             tuple(text or "" for text in map(self._cell, row)) for _, row in islice(self._rows(self._header_row), 3)
         )
         """Up to three rows, the column names first; an empty cell is ''."""
+        if (group := form.format.get("group_row")) is not None:
+            self.head = (self._joined(group), *self.head[1:])
         if not self.head or not any(name.strip() for name in self.head[0]):
             raise LandingError(
                 "the row holds no column names",
@@ -149,6 +151,30 @@ class WorkbookReader:
             for column, value in by_row.get(number, ()):
                 row[column] = _Error(value)
             yield number, row
+
+    def _joined(self, group_row: int) -> tuple[str, ...]:
+        """Names of columns with the name of their group before them, which stands in the first cell of its range."""
+        names = self.head[0]
+        if not isinstance(group_row, int) or not 1 <= group_row < self._header_row:
+            raise LandingError(
+                f"group_row {group_row!r} does not lie above header_row {self._header_row}",
+                file=self.file,
+                remedy="Declare the row that names the groups of columns",
+            )
+        _, cells = next(self._rows(group_row))
+        ends = {
+            (top, left): right
+            for (top, left), (_, right) in self._sheet.merged_cell_ranges or ()
+            if top + 1 == group_row
+        }
+        joined, group, until = [], "", -1
+        for i, name in enumerate(names):
+            if text := (self._cell(cells[i]) or "").strip():
+                group, until = text, ends.get((group_row - 1, self._left + i), -1 if ends else self._left + len(names))
+                until = until if until >= 0 else self._left + i
+            inside = group and self._left + i <= until
+            joined.append(f"{group}_{name.strip()}".strip("_") if inside else name)
+        return tuple(joined)
 
     def _cell(self, value: Any, decimal: str = ".") -> str | None:
         """One cell as text; None for an empty one."""

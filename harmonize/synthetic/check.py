@@ -45,13 +45,15 @@ class Target:
         A count of persons is one of `n` and has two standard errors only.
         """
         least = POINTS.get(self.unit, LEAST)
-        if not self.n:
-            return least
+        return max(least, 2 * self.standard_error(self.n)) if self.n else least
+
+    def standard_error(self, n: float) -> float:
+        """Standard error of this figure taken over `n` persons; of a count, as it is scaled to those of the study."""
         if self.unit == "%":
-            return max(least, 2 * sqrt(self.value * (100 - self.value) / self.n))
+            return sqrt(self.value * (100 - self.value) / n)
         if self.unit == "persons":
-            return 2 * sqrt(self.value * max(self.n - self.value, 0) / self.n)
-        return max(least, 2 * self.sd / sqrt(self.n))
+            return sqrt(self.value * max(self.n - self.value, 0) / n)
+        return self.sd / sqrt(n)
 
 
 @dataclass(frozen=True)

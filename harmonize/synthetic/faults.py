@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harmonize.synthetic.stard_course import subject_keys
+from harmonize.synthetic.stard_persons import subject_keys
 from harmonize.synthetic.stard_rater import HRSD
 from harmonize.synthetic.text_columns import Column, plain, plain_column
 

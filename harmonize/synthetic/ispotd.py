@@ -17,20 +17,25 @@ from harmonize.synthetic.ispotd_file import (
     FILE,
     NOTES,
     PATIENTS_PER_CONTROL,
+    form,
     patient_row,
     subject_ids,
     table,
+    texts,
     write_sav,
 )
 from harmonize.synthetic.ispotd_patients import ARMS, LAST, LEFT, Patients, draw_patients
+from harmonize.synthetic.landed import Delivered, write_landed
 from harmonize.synthetic.persons import ANCESTRIES, Flags
 from harmonize.synthetic.studies import Written
 from harmonize.synthetic.worlds import world as named
 
-__all__ = ["MARK_FILE", "N", "knobs", "marginals", "truth", "write"]
+__all__ = ["MARK_FILE", "N", "knobs", "marginals", "truth", "write", "write_parquet"]
 
 N = 1008
 MARK_FILE = "README_SYNTHETIC.txt"
+LANDED_CHUNK = 10_000 * PATIENTS_PER_CONTROL
+"""Patients held at once where Parquet is written."""
 
 
 def write(folder: Path, n: int, seed: int, *, world: str = "W0") -> Written:
@@ -44,6 +49,16 @@ def write(folder: Path, n: int, seed: int, *, world: str = "W0") -> Written:
     facts = [f"Patients: {n}", f"Healthy controls: {len(rows) - n}", f"Seed: {seed}"]
     paths[MARK_FILE].write_text("\n".join([*NOTES, "", "Study: iSPOT-D", *facts, ""]), encoding="utf-8")
     return Written(rows={"clinical": len(rows)}, paths=paths)
+
+
+def write_parquet(folder: Path, n: int, seed: int, *, world: str = "W0") -> dict[str, int]:
+    """Write `clinical.parquet` as landing would have written the SPSS file; gives its rows."""
+    there = named(world)
+    chunks = (
+        {"clinical": texts(table(min(LANDED_CHUNK, n - first), seed, there, first))}
+        for first in range(0, max(n, 1), LANDED_CHUNK)
+    )
+    return write_landed(folder, [Delivered(form(), FILE, 1)], chunks)
 
 
 def truth(n: int, seed: int, world: str = "W0") -> pd.DataFrame:

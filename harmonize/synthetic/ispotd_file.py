@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyreadstat
 from numpy.typing import NDArray
 
+from harmonize.readers.values import number_texts, text_column
 from harmonize.sources import Form, study
 from harmonize.synthetic.draws import Draws, Floats, Ints, permuted
 from harmonize.synthetic.ispotd_genes import FAILED, VARIANTS, genotypes
@@ -77,18 +79,30 @@ def form() -> Form:
     return study("ispotd").form("clinical")
 
 
-def table(n: int, seed: int, there: World) -> pd.DataFrame:
+def table(n: int, seed: int, there: World, first: int = 0) -> pd.DataFrame:
     """The rows of `n` patients and n // 3 controls, a control after every third patient; columns as in SPELLING.
 
-    Numbers are floats with NaN for system-missing, text has '' there. A smaller `n` gives the first of the same rows.
+    Numbers are floats with NaN for system-missing, text has '' there. A smaller `n` gives the first of the same rows,
+    and `first`, a multiple of three, leaves so many patients and their controls out.
     """
+    if first % PATIENTS_PER_CONTROL:
+        raise ValueError(f"first {first} must be a multiple of {PATIENTS_PER_CONTROL}")
     draws = Draws(seed)
-    patients = draw_patients(np.arange(n), seed, there)
-    control = np.arange(n // PATIENTS_PER_CONTROL)
+    patients = draw_patients(np.arange(first, first + n), seed, there)
+    control = np.arange(first // PATIENTS_PER_CONTROL, (first + n) // PATIENTS_PER_CONTROL)
     rows = pd.concat([_patient_rows(patients, draws), _control_rows(control, draws, there)], ignore_index=True)
     place = np.concatenate([patient_row(patients.number), (control + 1) * (PATIENTS_PER_CONTROL + 1) - 1])
     rows["SubjectID"] = subject_ids(place, seed)
     return rows.iloc[np.argsort(place)][SPELLING].reset_index(drop=True)
+
+
+def texts(rows: pd.DataFrame) -> pa.Table:
+    """The cells of `table` as text, as landing reads them from the SPSS file; columns as declared."""
+
+    def text(cells: pd.Series) -> pa.Array:
+        return number_texts(cells.to_numpy()) if cells.dtype.kind == "f" else text_column(cells)
+
+    return pa.table({name.lower(): text(rows[name]) for name in rows.columns})
 
 
 def patient_row(number: Ints) -> Ints:

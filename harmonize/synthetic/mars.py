@@ -17,11 +17,12 @@ import pyarrow as pa
 
 from harmonize.synthetic.course import COURSES
 from harmonize.synthetic.draws import Draws
+from harmonize.synthetic.landed import Delivered, write_landed
 from harmonize.synthetic.mars_course import ENDS, Stay, draw
 from harmonize.synthetic.mars_drugs import given
-from harmonize.synthetic.mars_files import NOTES, append_text, start_text, write_workbook
+from harmonize.synthetic.mars_files import NOTES, TEXT_FILES, append_text, start_text, write_workbook
+from harmonize.synthetic.mars_forms import form, patient_numbers
 from harmonize.synthetic.mars_forms import forms as forms_of
-from harmonize.synthetic.mars_forms import patient_numbers
 from harmonize.synthetic.studies import Written
 from harmonize.synthetic.worlds import world as named
 
@@ -29,6 +30,8 @@ N = 842
 """Persons of the clinical paper (Hennings 2009)."""
 MARK_FILE = "LIESMICH.txt"
 CHUNK = 50_000
+LANDED_CHUNK = 25_000
+"""Persons held at once where Parquet is written: about half a gigabyte."""
 WORKBOOK_UP_TO = 20_000
 """For more persons text files are written where nothing else is asked for: a sheet would be slow, soon too long."""
 
@@ -73,6 +76,12 @@ def write(folder: Path, n: int, seed: int, *, world: str = "W0", delivery: Deliv
             rows = {name: rows.get(name, 0) + data.num_rows for name, data in chunk.items()}
     (folder / MARK_FILE).write_text(notes, encoding="utf-8")
     return Written(rows=rows, paths=paths | {MARK_FILE: folder / MARK_FILE})
+
+
+def write_parquet(folder: Path, n: int, seed: int, *, world: str = "W0") -> dict[str, int]:
+    """Write `<form>.parquet` as landing would have written the text files; gives rows per form."""
+    delivered = [Delivered(form(name), file, 2) for name, file in TEXT_FILES.items()]
+    return write_landed(folder, delivered, iter_chunks(n, seed, world, LANDED_CHUNK))
 
 
 def truth(n: int, seed: int, world: str = "W0") -> pd.DataFrame:

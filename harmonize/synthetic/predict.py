@@ -15,17 +15,20 @@ import pyarrow as pa
 
 from harmonize.sources import Study, study
 from harmonize.synthetic.draws import Draws
+from harmonize.synthetic.landed import Delivered, write_landed
 from harmonize.synthetic.predict_course import ARMS, CLASSES, COMBINATIONS, LEAVING, WEEK_12, Course, draw_course
 from harmonize.synthetic.predict_forms import FORMS, archive_keys, write_csv
 from harmonize.synthetic.predict_marginals import marginals
 from harmonize.synthetic.studies import Written
 from harmonize.synthetic.worlds import world as world_of
 
-__all__ = ["MARK_FILE", "N", "Written", "forms", "iter_chunks", "knobs", "marginals", "truth", "write"]
+__all__ = ["MARK_FILE", "N", "Written", "forms", "iter_chunks", "knobs", "marginals", "truth", "write", "write_parquet"]
 
 N = 344
 MARK_FILE = "package_info.txt"
 CHUNK = 50_000
+LANDED_CHUNK = 25_000
+"""Persons held at once where Parquet is written: about half a gigabyte."""
 PACKAGE_INFO = """\
 SYNTHETIC DATA. Written by a program; nobody was measured.
 
@@ -75,6 +78,12 @@ def write(folder: Path, n: int, seed: int, *, world: str = "W0") -> Written:
     paths[MARK_FILE] = folder / MARK_FILE
     paths[MARK_FILE].write_text(PACKAGE_INFO.format(n=n, seed=seed, world=world_of(world).name), encoding="utf-8")
     return Written(rows=rows, paths=paths)
+
+
+def write_parquet(folder: Path, n: int, seed: int, *, world: str = "W0") -> dict[str, int]:
+    """Write `<form>.parquet` as landing would have written the CSV files; gives rows per form."""
+    delivered = [Delivered(_study().form(name), _study().form(name).files[0], 2) for name in FORMS]
+    return write_landed(folder, delivered, iter_chunks(n, seed, world, LANDED_CHUNK))
 
 
 def truth(n: int, seed: int, world: str = "W0") -> pd.DataFrame:

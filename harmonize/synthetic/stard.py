@@ -12,21 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from harmonize.sources import Form, Study, study
 from harmonize.synthetic.faults import plant_faults
+from harmonize.synthetic.landed import ROW_GROUP, Delivered, write_landed
 from harmonize.synthetic.stard_chunk import Chunk
-from harmonize.synthetic.stard_course import settled, truth
 from harmonize.synthetic.stard_forms import FORMS
 from harmonize.synthetic.stard_targets import knobs, marginals
+from harmonize.synthetic.stard_truth import settled, truth
 from harmonize.synthetic.studies import Written
-from harmonize.synthetic.text_columns import plain, plain_column
+from harmonize.synthetic.text_columns import plain
 from harmonize.synthetic.worlds import World
 from harmonize.synthetic.worlds import world as _world
 
@@ -47,7 +46,6 @@ N = 4041
 MARK_FILE = "package_info.txt"
 
 CHUNK = 100_000
-ROW_GROUP = 122_880
 HEADER_ROWS = 2
 SEX_SPELLING = {
     "el01": "gender",
@@ -131,57 +129,8 @@ def write(folder: Path, n: int, seed: int, *, world: str | World = "W0", faults:
 
 def write_parquet(folder: Path, n: int, seed: int, *, world: str | World = "W0") -> dict[str, int]:
     """Write `<form>.parquet` as landing would have written the text files; gives rows per form."""
-    folder.mkdir(parents=True, exist_ok=True)
-    writers = {name: _Landed(folder / f"{name}.parquet", _study().form(name)) for name in FORMS}
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            for tables in iter_chunks(n, seed, world=world):
-                list(pool.map(lambda item: writers[item[0]].add(item[1]), tables.items()))
-            list(pool.map(_Landed.finish, writers.values()))
-    finally:
-        for writer in writers.values():
-            writer.close()
-    return {name: writer.rows for name, writer in writers.items()}
-
-
-class _Landed:
-    """A Parquet file in the layout of landed forms, written in whole row groups."""
-
-    def __init__(self, path: Path, form: Form) -> None:
-        self.rows = 0
-        self._file = f"{form.name}.txt"
-        self._waiting: list[pa.Table] = []
-        self._schema = pa.schema(
-            [("src_file", pa.string()), ("src_row", pa.int64()), *((name, pa.string()) for name in form.column_names)]
-        )
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
-
-    def add(self, data: pa.Table) -> None:
-        """Take rows; write as many whole row groups as there are."""
-        self._waiting.append(data)
-        waiting = sum(part.num_rows for part in self._waiting)
-        if waiting >= ROW_GROUP:
-            self._write(pa.concat_tables(self._waiting), waiting // ROW_GROUP * ROW_GROUP)
-
-    def finish(self) -> None:
-        """Write the rest."""
-        if self._waiting:
-            rest = pa.concat_tables(self._waiting)
-            self._write(rest, rest.num_rows)
-
-    def close(self) -> None:
-        """Close the file, finished or not."""
-        self._writer.close()
-
-    def _write(self, data: pa.Table, count: int) -> None:
-        for start in range(0, count, ROW_GROUP):
-            part = data.slice(start, min(ROW_GROUP, count - start))
-            first = self.rows + HEADER_ROWS + 1
-            columns = [pa.repeat(self._file, part.num_rows), pa.array(np.arange(first, first + part.num_rows))]
-            columns += [plain_column(part.column(name)) for name in self._schema.names[2:]]
-            self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=ROW_GROUP)
-            self.rows += part.num_rows
-        self._waiting = [data.slice(count)] if count < data.num_rows else []
+    delivered = [Delivered(_study().form(name), f"{name}.txt", HEADER_ROWS + 1) for name in FORMS]
+    return write_landed(folder, delivered, iter_chunks(n, seed, CHUNK, world))
 
 
 def _header(form: Form) -> bytes:

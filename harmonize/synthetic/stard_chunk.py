@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from harmonize.sources import Study
 from harmonize.synthetic.draws import Draws, Ints
-from harmonize.synthetic.stard_course import Course, Visits, clinic_visits, draw_course, subject_keys, subject_numbers
+from harmonize.synthetic.stard_course import draw_course
+from harmonize.synthetic.stard_levels import Course
+from harmonize.synthetic.stard_persons import subject_keys, subject_numbers
 from harmonize.synthetic.stard_population import POPULATION, Population, step_numbers
+from harmonize.synthetic.stard_visits import Visits, clinic_visits
 from harmonize.synthetic.text_columns import Column, constant, dates, numbers, table, words
 from harmonize.synthetic.worlds import World
 
@@ -45,7 +48,7 @@ class Chunk:
         self.draws = Draws(seed)
         self.course: Course = draw_course(first, count, seed, p, there)
         self.number = self.course.persons.number
-        numbers_ = subject_numbers(self.course)
+        numbers_ = subject_numbers(self.number)
         self.subject_key = subject_keys(numbers_, seed)
         self.src_subject_id = pa.array((numbers_ + FIRST_STUDY_NUMBER).astype("U12"), type=pa.string())
         self._made: dict[Callable[[Chunk], Any], Any] = {}

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from harmonize.synthetic.draws import Ints
 from harmonize.synthetic.stard_chunk import LEVEL_DASH, LEVEL_TWO_WAYS, WEEK_LABELS, Chunk
-from harmonize.synthetic.stard_course import Course, Visits, doses
+from harmonize.synthetic.stard_doses import doses
+from harmonize.synthetic.stard_levels import Course
 from harmonize.synthetic.stard_population import (
     ARM_NAMES,
     DRUGS,
@@ -26,6 +27,7 @@ from harmonize.synthetic.stard_population import (
     WELL,
 )
 from harmonize.synthetic.stard_qids import phone_totals, rate_qids
+from harmonize.synthetic.stard_visits import Visits
 from harmonize.synthetic.text_columns import Column, numbers, words
 
 _DOSES = (0, *sorted({10, 15, 20, 25, 30, 40, 45, 50, 60, 75, 100, 150, 200, 225, 300, 375, 400, 450, 900, 999}))

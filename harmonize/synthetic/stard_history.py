@@ -10,7 +10,7 @@ import pyarrow as pa
 from harmonize.synthetic.draws import Draws, Ints
 from harmonize.synthetic.persons import COMORBIDITIES
 from harmonize.synthetic.stard_chunk import FIRST_STUDY_NUMBER, LEVEL_CALLS, Chunk, dated, finished
-from harmonize.synthetic.stard_course import enrolled, subject_keys
+from harmonize.synthetic.stard_persons import enrolled, subject_keys
 from harmonize.synthetic.text_columns import Column, numbers, words
 
 _DSM = (

@@ -12,7 +12,7 @@ from harmonize.synthetic.draws import Floats, Ints
 from harmonize.synthetic.instruments import administer, totals
 from harmonize.synthetic.stard_chunk import LEVEL_CALLS, Chunk
 from harmonize.synthetic.stard_items import UNKNOWN, asked_sides, item
-from harmonize.synthetic.stard_population import FU, LEVELS, NO_RETURN
+from harmonize.synthetic.stard_population import FU, LEVELS, LOST, NO_RETURN
 from harmonize.synthetic.text_columns import Column, numbers, words
 
 HRSD = (
@@ -62,7 +62,7 @@ class HrsdCalls:
 
 
 def rater_calls(chunk: Chunk) -> Calls:
-    """At enrolment, and a few days after the end of each level; many of the latter were not made."""
+    """At enrolment, and a few days after the end of each level; many of the latter were not made, least of the lost."""
     c, draws, number, own = chunk.course, chunk.draws, chunk.number, chunk.solved
     labels = len(LEVEL_CALLS)
     made = np.zeros((len(number), labels), dtype=bool)
@@ -79,7 +79,9 @@ def rater_calls(chunk: Chunk) -> Calls:
             ended &= c.follow_up_months == 12
             end = c.start[:, FU] + 365
         name = LEVELS[level]
-        made[:, level + 1] = ended & ~draws.chance(f"call missing {name}", number, own[f"{name}.call_missing"])
+        # Who is lost to the clinic is seldom reached by the rater.
+        share = np.where(c.exit[:, level] == LOST, chunk.p.lost_call_missing, own[f"{name}.call_missing"])
+        made[:, level + 1] = ended & ~draws.chance(f"call missing {name}", number, share)
         day[:, level + 1] = end + draws.below(f"call lag {name}", number, 6)
         severity[:, level + 1] = c.exit_severity[:, level]
     person, label = np.nonzero(made)

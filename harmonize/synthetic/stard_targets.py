@@ -12,7 +12,8 @@ from harmonize.sources import Study, study
 from harmonize.synthetic.draws import Floats, Ints
 from harmonize.synthetic.persons import COMORBIDITIES
 from harmonize.synthetic.stard_chunk import Chunk
-from harmonize.synthetic.stard_course import Course, Flags, doses, was_genotyped
+from harmonize.synthetic.stard_doses import doses
+from harmonize.synthetic.stard_levels import Course, Flags
 from harmonize.synthetic.stard_population import (
     ARM_NAMES,
     DRUGS,
@@ -29,6 +30,7 @@ from harmonize.synthetic.stard_population import (
 )
 from harmonize.synthetic.stard_qids import phone_totals, rate_qids
 from harmonize.synthetic.stard_rater import rate_hrsd, rater_calls
+from harmonize.synthetic.stard_truth import was_genotyped
 from harmonize.synthetic.worlds import World
 from harmonize.synthetic.worlds import world as world_named
 
@@ -91,7 +93,13 @@ def marginals(n: int, seed: int, world: World | str = "W0") -> Figures:
         **_dropout(chunk.course, s),
         **_doses(chunk),
         **_genetics(chunk),
+        "qids_rows": (_qids_rows(chunk), n),
     }
+
+
+def _qids_rows(chunk: Chunk) -> float:
+    """Rows of qids01 per enrolled person: two for a visit, one for a call."""
+    return (2 * len(chunk.visits.person) + len(chunk.once(phone_totals).person)) / max(len(chunk.number), 1)
 
 
 def _share(event: Flags, among: Flags) -> tuple[float, int]:
@@ -305,8 +313,8 @@ _KNOBS: dict[str, tuple[float, float, float]] = {
     "CIT.lift": (0.45, *_LIFT),
     "CIT.spread": (0.33, *_SPREAD),
     "1.no_return": (0.0916, 0.08, 0.10),
-    "1.lost": (0.19, 0.05, 0.9),
-    "1.intolerant": (0.10, 0.02, 0.9),
+    "1.lost": (0.19, 0.05, 0.7),
+    "1.intolerant": (0.10, 0.02, 0.65),
     "1.good_enough": (7.0, 2.0, 14.0),
     "1.call_missing": (0.20, 0.0, 0.5),
     "2.prefer": (0.5, 0.0, 0.95),
@@ -317,12 +325,12 @@ _KNOBS: dict[str, tuple[float, float, float]] = {
     "CIT+BUS.lift": (0.25, *_LIFT),
     "2.lift": (0.3, *_LIFT),
     "2.spread": (0.33, *_SPREAD),
-    "2.lost": (0.33, 0.05, 0.9),
-    "CIT+BUP.lost": (0.25, 0.05, 0.9),
-    "CIT+BUS.lost": (0.25, 0.05, 0.9),
-    "2.intolerant": (0.18, 0.02, 0.9),
-    "CIT+BUP.intolerant": (0.14, 0.02, 0.9),
-    "CIT+BUS.intolerant": (0.24, 0.02, 0.9),
+    "2.lost": (0.33, 0.05, 0.7),
+    "CIT+BUP.lost": (0.25, 0.05, 0.7),
+    "CIT+BUS.lost": (0.25, 0.05, 0.7),
+    "2.intolerant": (0.18, 0.02, 0.65),
+    "CIT+BUP.intolerant": (0.14, 0.02, 0.65),
+    "CIT+BUS.intolerant": (0.24, 0.02, 0.65),
     "2.good_enough": (8.0, 2.0, 20.0),
     "2.decide_spread": (1.2, 0.2, 4.0),
     "switch.finished": (3.7, 0.0, 7.0),
@@ -332,8 +340,8 @@ _KNOBS: dict[str, tuple[float, float, float]] = {
     "LI.lift": (0.15, *_LIFT),
     "THY.lift": (0.2, *_LIFT),
     "3.spread": (0.33, *_SPREAD),
-    "LI.intolerant": (0.27, 0.02, 0.9),
-    "THY.intolerant": (0.12, 0.02, 0.9),
+    "LI.intolerant": (0.27, 0.02, 0.65),
+    "THY.intolerant": (0.12, 0.02, 0.65),
     "3.good_enough": (10.0, 2.0, 24.0),
     "3.call_missing": (0.10, 0.0, 0.5),
     "TCP.lift": (0.1, *_LIFT),

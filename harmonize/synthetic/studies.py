@@ -40,6 +40,10 @@ class Synthetic(Protocol):
         """Write the study's files in its own format."""
         ...
 
+    def write_parquet(self, folder: Path, n: int, seed: int, *, world: str = "W0") -> dict[str, int]:
+        """Write `<form>.parquet` as landing the written files would, in bounded memory; gives rows per form."""
+        ...
+
     def truth(self, n: int, seed: int, world: str = "W0") -> pd.DataFrame:
         """One row per person: what was drawn and stands in no form."""
         ...

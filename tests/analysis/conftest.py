@@ -33,6 +33,8 @@ create table marts.first_line (subject_id varchar, study_id varchar, treatment_c
     is_in_trajectories boolean, is_evaluable boolean, left_early boolean, intolerant boolean);
 create table marts.coverage (study_id varchar, entity varchar, column_name varchar, status varchar, comment varchar,
     n_blocks bigint, n_rows bigint, n_values bigint, share double);
+create table marts.variable_coverage (study_id varchar, entity varchar, variable_id varchar, label varchar,
+    block varchar, comment varchar, n_subjects bigint, status varchar, n_with_value bigint, share double);
 create table cdm.visits (study_id varchar, subject_id varchar, status varchar);
 create table cdm.conditions (subject_id varchar, condition_id varchar, relative varchar, start_day bigint,
     status varchar, timing varchar, code_system varchar, code varchar, study_id varchar, src_form varchar,
@@ -58,6 +60,7 @@ insert into reference.outcome_definitions values
     ('partial', 'partial response', 'any severity scale', 'pct_reduction', 'between', 25, 50, '', 'g', 'S_B', 'mixed'),
     ('nonresponse', 'non-response', 'any severity scale', 'pct_reduction', '<', 25, null, '', 'g', 'S_B', 'verified'),
     ('remission_7', 'remission', 'HRSD17', 'total', '<=', 7, null, '', null, 'S_MEMORY', 'memory');
+alter table reference.outcome_definitions add column in_report boolean default true;
 """
 
 ALPHA = """
@@ -88,6 +91,12 @@ insert into marts.first_line select 'p' || i, 'alpha', case when i < 30 then 'SS
     case when i < 20 then 'yes' else 'unknown' end, i < 45, i < 38, i >= 45, i in (38, 39) from range(50) as r(i);
 insert into marts.coverage values ('alpha', 'visits', 'status', 'complete', null, 1, 67, 67, 1),
     ('alpha', 'visits', 'subject_id', 'partial', 'by hand', 1, 67, 64, 64 / 67);
+insert into marts.variable_coverage values
+    ('alpha', 'history', 'income', 'Income', 'money', null, 50, 'complete', 40, 0.8),
+    ('beta', 'history', 'income', 'Income', null, 'was not asked', 30, 'not_collected', 0, 0),
+    ('alpha', 'conditions', 'gad', 'gad', 'dx', null, 50, 'partial', 48, 0.96),
+    ('beta', 'conditions', 'gad', 'gad', null, null, 30, 'not_stated', 0, 0),
+    ('alpha', 'history', 'dwelling', 'Dwelling', 'home', null, 50, 'complete', 50, 1);
 insert into cdm.visits select 'alpha', 'p' || i, case when i < 55 then 'attended' else 'missed' end
     from range(67) as r(i);
 insert into cdm.conditions values

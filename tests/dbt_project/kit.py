@@ -61,17 +61,17 @@ def quick_project() -> Path:
 
 
 @cache
-def project_with(kept: str) -> Path:
-    """The quick project as it would be if `kept` were the only study ever added; made once a process.
+def project_with(*kept: str) -> Path:
+    """The quick project as it would be if `kept` were the only studies ever added; made once a process.
 
     The other studies' own files are removed and the rest is compiled.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"trd_{kept}_"))
+    folder = Path(tempfile.mkdtemp(prefix=f"trd_{'_'.join(kept)}_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for part in ("harmonize", "schemas", "dbt_project"):
         ignore = shutil.ignore_patterns("target", "logs", "__pycache__", "*__unit_tests.yml")
         shutil.copytree(REPO / part, folder / part, ignore=ignore)
-    for other in (s.name for s in studies() if s.name != kept):
+    for other in (s.name for s in studies() if s.name not in kept):
         for path in (folder / "dbt_project" / "models").glob(f"*/{other}"):
             shutil.rmtree(path)
         mappings = folder / "harmonize" / "mappings"

@@ -84,7 +84,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
         for form in study("stard").forms
     }
     assert written.faults is not None
-    return kit.build(warehouse), written.faults, raw
+    return kit.build(warehouse, project=kit.project_with("stard")), written.faults, raw
 
 
 def expected_refusals(delivery: Delivery) -> dict[tuple[str, int], set[str]]:

@@ -43,7 +43,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     write_sav(folder / "delivered" / FILE, with_faults(table(PATIENTS, 4, world("W0"))))
     warehouse = Warehouse(folder / "house")
     land(study("ispotd"), folder / "delivered", warehouse, synthetic=True)
-    return kit.build(warehouse)
+    return kit.build(warehouse, project=kit.project_with("ispotd"))
 
 
 @pytest.fixture(scope="module")

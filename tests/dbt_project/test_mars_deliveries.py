@@ -23,7 +23,7 @@ ITEMS = [f"HAMD{i:02d}" for i in range(1, 22)]
 
 @pytest.fixture(scope="module")
 def from_text(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    return kit.build(landed(Path(tmp_path_factory.mktemp("mars_text")), "csv"))
+    return kit.build(landed(Path(tmp_path_factory.mktemp("mars_text")), "csv"), project=kit.project_with("mars"))
 
 
 def landed(folder: Path, delivery: mars.Delivery) -> Warehouse:

@@ -137,7 +137,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """One warehouse with all the persons."""
     warehouse = Warehouse(Path(tmp_path_factory.mktemp("mars")))
     land(study("mars"), write(warehouse.root / "delivered", deliver()), warehouse, synthetic=True)
-    return kit.build(warehouse)
+    return kit.build(warehouse, project=kit.project_with("mars"))
 
 
 def rows(house: Warehouse, person: str, columns: str, table: str, more: str = "true") -> list[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ import hashlib
 import random
 import re
 from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,15 @@ OWN = re.compile(
     r"dbt_project/(models/staging/(\w+)/|models/intermediate/|seeds/generated/|macros/generated/)|harmonize/mappings/(?!shared|stard)"
 )
 """What adding a study may write: its own files, and files that trd compile generates."""
+
+
+UNSEEN = """Pat;Grp;Geschl;MADRS_base;MADRS_W2;MADRS_W6;delta
+P1;A;m;32,5;20;n/a;-12,5
+P2;B;w;28;<5;10;-18
+P2;B;w;28;<5;10;-18
+P3;A;m;30;25;12,5;-17,5
+"""
+"""SYNTHETIC: a wide file with German names, decimal commas, a cell that is no number, and a person twice."""
 
 
 def page_commands() -> str:
@@ -50,6 +60,17 @@ def write_invented(folder: Path) -> None:
             improved = draw.randint(-60, 200) / 10
             rows.append(f"{person}\t{day}\t{draw.randint(-20, 6)}\t{improved}\t{person % 2 + 1}")
     (folder / "change.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "unseen.csv").write_text(UNSEEN, encoding="utf-8")
+    rows = ["Pat-ID;Datum;HAMD-17;Medikament;Dosis (mg)"]
+    drugs = ["Cipralex", "Venlafaxin retard", "Zyloban", "Lithium"]
+    for person in range(1, 21):
+        start = date(2021, 3, 1) + timedelta(days=person)
+        for visit, day in enumerate((0, 14, 28)):
+            held = start + timedelta(days=day)
+            written = held.strftime("%d.%m.%Y") if person % 2 else held.isoformat()
+            score = "" if visit == 0 and person <= 5 else str(draw.randint(0, 40))
+            rows.append(f"{person:03d};{written};{score};{drugs[person % 4]};{draw.choice([10, 75, 150])}")
+    (folder / "praxis.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +101,8 @@ def checkout(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Che
         ["new-study", "nda", *(f"{sets['nda_samples']}/{n}" for n in ("image03.txt", "fmriresults01_definitions.csv"))],
         ["new-study", "klinik", str(invented / "klinik.csv"), "--time", "V3=42", "--time", "Entlassung=56"],
         ["new-study", "change", str(invented / "change.txt")],
+        ["new-study", "unseen", str(invented / "unseen.csv")],
+        ["new-study", "praxis", str(invented / "praxis.csv")],
     )
     by_hand(copy)
     copy.trd(
@@ -93,6 +116,8 @@ def checkout(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Che
         ["land", "nda", sets["nda_samples"]],
         ["land", "klinik", str(invented)],
         ["land", "change", str(invented)],
+        ["land", "unseen", str(invented)],
+        ["land", "praxis", str(invented)],
     )
     copy.shell(f"export TRD_PUBLIC_DATA={public_data}\n" + page_commands())
     after = fingerprints(copy.root)
@@ -126,9 +151,13 @@ def by_hand(copy: Checkout) -> None:
     ]
     with (copy.root / mappings / "koch.csv").open("a") as stream:
         stream.write("\n".join(lines) + "\n")
+    copy.edit(f"{mappings}/praxis/drug_synonyms.csv", ("zyloban,todo", "zyloban,zyloban"))
+    (copy.root / mappings / "praxis" / "treatments.csv").write_text(
+        "drug_id,drug_name,class,role\nzyloban,Zyloban,other,antidepressant\n"
+    )
     copy.edit(
         f"{mappings}/gainsbad_blocks.csv",
-        (": bdi_followup2", ": bdi_followup2; s10.70: bdii10; s12.84: bdi_s12_end"),
+        (": bdi_followup2", ": bdi_followup2; s10.70: bdii10"),
     )
 
 
@@ -305,3 +334,44 @@ def test_negative_and_upward_scores_have_a_scale_of_the_study(checkout: Checkout
     expected = Counter((kit.pseudonym(str(r.subject_id), "change"), -7, r.improvement) for r in first.itertuples())
     found = scores_of(checkout, "change", "IMPROVEMENT_CHANGE")
     assert Counter({k: n for k, n in found.items() if k[1] == -7}) == expected
+
+
+def test_a_wide_file_with_a_person_twice_loses_nothing(checkout: Checkout) -> None:
+    """By hand from UNSEEN: n/a is no rating, <5 one without a score; both rows of P2 say the same."""
+    scores = {"P1": {0: 32.5, 14: 20.0}, "P2": {0: 28.0, 14: None, 42: 10.0}, "P3": {0: 30.0, 14: 25.0, 42: 12.5}}
+    expected = Counter(
+        (kit.pseudonym(person, "unseen"), day, score)
+        for person, listed in scores.items()
+        for day, score in listed.items()
+    )
+    assert scores_of(checkout, "unseen", "MADRS") == expected
+    issues = query(checkout, "select column_name, raw_value from quality.cell_issues where study_id = 'unseen'")
+    assert issues == [("madrs_w2", "<5")] * 2
+    assert query(checkout, "select count(*) from quality.quarantine where study_id = 'unseen'") == [(0,)]
+    sexes = query(checkout, "select sex, count(*) from cdm.subjects where study_id = 'unseen' group by 1 order by 1")
+    assert sexes == [("female", 1), ("male", 2)]
+
+
+def test_a_study_brings_its_own_drugs_and_days_from_first_dates(checkout: Checkout) -> None:
+    """A first visit without a score is day 0 all the same; both ways of writing dates are read."""
+    raw = pd.read_csv(checkout.root / "invented" / "praxis.csv", sep=";", dtype=str)
+    names = {"Cipralex": "escitalopram", "Venlafaxin retard": "venlafaxine"} | {
+        n.title(): n for n in ("zyloban", "lithium")
+    }
+    found = query(
+        checkout,
+        "select treatment_id, start_day, count(*), sum(dose) from cdm.treatments"
+        " where study_id = 'praxis' group by all",
+    )
+    raw["day"] = [0, 14, 28] * 20
+    raw["dose"] = raw["Dosis (mg)"].astype(float)
+    groups = raw.groupby([raw["Medikament"].map(names), "day"])["dose"].agg(["count", "sum"])
+    assert set(found) == {(name, day, n, total) for (name, day), n, total in groups.itertuples()}  # type: ignore[misc]
+    expected = Counter(
+        (kit.pseudonym(p, "praxis"), d, float(s))
+        for p, d, s in zip(raw["Pat-ID"], raw["day"], raw["HAMD-17"], strict=True)
+        if not pd.isna(s)
+    )
+    assert scores_of(checkout, "praxis", "HRSD17") == expected
+    own = query(checkout, "select drug_name, verified from reference.treatments where drug_id = 'zyloban'")
+    assert own == [("Zyloban", "study")]

@@ -70,7 +70,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     predict.write(folder, predict.N, SEED)
     append_by_hand(folder)
     land(study("predict"), folder, warehouse, synthetic=True)
-    return kit.build(warehouse)
+    return kit.build(warehouse, project=kit.project_with("predict"))
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def house(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Wareho
     warehouse = Warehouse(Path(tmp_path_factory.mktemp("public")))
     for name, place in FOLDERS.items():
         land(study(name), public_data / place, warehouse)
-    return kit.build(warehouse)
+    return kit.build(warehouse, project=kit.project_with(*FOLDERS))
 
 
 def test_the_dia_trial_has_172_subjects_in_two_arms(house: Warehouse) -> None:
@@ -101,7 +101,7 @@ def test_a_change_that_does_not_add_up_is_seen(public_data: Path, tmp_path: Path
     (delivered / "antidepressant_data.csv").write_text("\n".join(text) + "\n", encoding="utf-8")
     warehouse = Warehouse(tmp_path / "house")
     land(study("dia"), delivered, warehouse)
-    kit.dbt(warehouse, "build", "-s", "+reconciliation", "--exclude-resource-type", "unit_test")
+    kit.dbt(warehouse, "build", "-s", "+reconciliation", project=kit.project_with(*FOLDERS))
     with duckdb.connect(str(warehouse.next / "trd.duckdb"), read_only=True) as connection:
         found = connection.execute(
             "select observed, verdict from quality.reconciliation"

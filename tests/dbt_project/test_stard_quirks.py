@@ -157,7 +157,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """One warehouse with all the persons."""
     warehouse = Warehouse(Path(tmp_path_factory.mktemp("quirks")))
     kit.land_archive(warehouse, deliver())
-    return kit.build(warehouse)
+    return kit.build(warehouse, project=kit.project_with("stard"))
 
 
 def rows(house: Warehouse, person: str, columns: str, table: str, more: str = "true") -> list[tuple[Any, ...]]:

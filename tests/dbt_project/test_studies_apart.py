@@ -6,8 +6,10 @@ import inspect
 from collections import defaultdict
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from bench.run import write_bare
 from harmonize.landing import land
 from harmonize.mapping import has_mapping
 from harmonize.paths import Warehouse, public_data
@@ -79,6 +81,22 @@ def test_a_study_alone_is_as_beside_the_others(
     alone = content(kit.build(house, project=kit.project_with(name)))
     assert alone == {name: together[name]}
     assert alone[name]["cdm.subjects"][0] > 0
+
+
+@pytest.mark.parametrize("name", ["ispotd", "mars", "predict"])
+def test_the_yardstick_of_the_benchmark_writes_as_many_rows(together: Content, tmp_path: Path, name: str) -> None:
+    """What `make bench` compares the build with is the same work: every table of the study, with as many rows.
+
+    STAR*D's yardstick is left out: it merges no duplicates, of which only that study has any.
+    """
+    synthetic(name).write_parquet(tmp_path, N, SEED)
+    with duckdb.connect() as connection:
+        write_bare(connection, tmp_path, name)
+        tables = connection.execute("select table_name from duckdb_tables() where schema_name = ?", [name]).fetchall()
+        bare = {table: connection.table(f"{name}.{table}").count("*").fetchall()[0][0] for (table,) in tables}
+    expected = ("subjects", "visits", "steps", "scales", "treatments", "history", "conditions", "genotypes")
+    built = {table: together[name][f"cdm.{table}"][0] for table in expected if f"cdm.{table}" in together[name]}
+    assert bare == built
 
 
 def test_the_fingerprints_see_a_changed_byte(together: Content) -> None:

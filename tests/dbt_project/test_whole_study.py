@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -12,20 +13,20 @@ from harmonize.landing import land
 from harmonize.paths import REPO, Warehouse
 from harmonize.sources import study
 from harmonize.synthetic import stard
-from tests.dbt_project import kit
+from tests.dbt_project import definitions_recount, kit
 
 WHOLE = 4041
 
 
 @pytest.fixture(scope="module", params=[0, 1, WHOLE])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """A built warehouse: nothing landed, one person, a whole study."""
+    """A built warehouse: nothing landed, and that for every study; one person; a whole study."""
     warehouse = Warehouse(Path(tmp_path_factory.mktemp(f"whole_{request.param}")))
     if request.param:
         folder = warehouse.root / "delivered"
         stard.write(folder, request.param, seed=2)
         land(study("stard"), folder, warehouse, synthetic=True)
-    return kit.build(warehouse)
+    return kit.build(warehouse, project=kit.project_with("stard") if request.param else kit.quick_project())
 
 
 def test_no_row_is_lost(house: Warehouse) -> None:
@@ -59,6 +60,36 @@ def test_no_candidate_is_lost(house: Warehouse) -> None:
 def test_clean_data_are_refused_only_for_an_unknown_rater(house: Warehouse) -> None:
     refused = kit.query(house, "select distinct entity, rule from quality.quarantine")
     assert refused in ([], [("scales", "instrument_id:not_null")])
+
+
+def test_every_scored_administration_is_linked_once_per_target_under_any_alias(house: Warehouse) -> None:
+    """As measured, linked, or null with a reason; a percentage change is of the own scale on both rows."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{house.database}' as other (read_only)")
+        connection.execute("use other")
+        scored, rows, silent, other_change, own, trajectories = connection.execute("""
+            with linked as (
+                select *, min(pct_change) over key as least, max(pct_change) over key as most
+                from marts.severity_linked
+                window key as (partition by subject_id, instrument_id, day, rater, contact, occasion)
+            )
+            select
+                (select count(*) from cdm.scales inner join reference.scales as r on instrument_id = r.scale_id
+                    where score_used is not null and r.response_min_pct_reduction is not null),
+                count(*),
+                count(*) filter (where (equivalent is null) = (not_linked is null)),
+                count(*) filter (where least is distinct from most),
+                count(*) filter (where instrument_id = to_instrument_id and equivalent is distinct from score),
+                (select count(*) from marts.trajectory_input as t
+                    inner join marts.severity_linked as s
+                        using (subject_id, instrument_id, day, rater, contact, occasion)
+                    where s.to_instrument_id = 'HRSD17'
+                        and (t.hrsd17_equiv is distinct from s.equivalent or t.hrsd17_link is distinct from s.link_id))
+            from linked
+        """).fetchone()  # type: ignore[misc]
+    assert rows == 2 * scored
+    assert (silent, other_change, own, trajectories) == (0, 0, 0, 0)
+    assert bool(scored) == (house.root / "delivered").exists()
 
 
 def test_the_query_of_the_readme_equals_a_recount_from_the_files(house: Warehouse) -> None:
@@ -103,3 +134,36 @@ def recount(folder: Path) -> tuple[int, int, int]:
     recorded = pd.to_numeric(calls["hdtot_r"]).fillna(pd.to_numeric(calls["hdtot"]))
     hrsd = last_total(calls, recorded, total)
     return int((qids <= 5).sum()), int((hrsd <= 7).sum()), int(len(start) - len(hrsd))
+
+
+def test_the_queries_of_the_definitions_page_run(house: Warehouse) -> None:
+    """Every query answers, whether or not anything is landed; with a whole study each has rows."""
+    page = (REPO / "docs" / "definitions.md").read_text(encoding="utf-8")
+    queries = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)
+    assert len(queries) == 6
+    found = [kit.query(house, sql) for sql in queries]
+    (persons,) = kit.query(house, "select count(*) from cdm.subjects")
+    assert all(found) or persons != (WHOLE,)
+    assert found[-1], "definitions from memory are listed in an empty warehouse too"
+
+
+def test_remission_by_both_methods_equals_a_recount(house: Warehouse) -> None:
+    """67 % of 2006 and 35 % of 2023, counted anew in pandas from the tables of the common data model."""
+    steps, scales = definitions_recount.tables(house)
+    curves = {
+        method: [
+            row[0]
+            for row in kit.query(
+                house,
+                "select cumulative_pct from marts.cumulative_remission"
+                f" where method_id = '{method}' order by step_order",
+            )
+        ]
+        for method in ("rush2006", "pigott2023")
+    }
+    if len(steps) < WHOLE:
+        assert len(curves["rush2006"]) <= 4
+        return
+    assert curves["rush2006"] == pytest.approx(definitions_recount.original(steps, scales))
+    assert curves["pigott2023"] == pytest.approx(definitions_recount.protocol(steps, scales))
+    assert curves["rush2006"][-1] > curves["pigott2023"][-1] + 20, "the methods differ as they were published to"

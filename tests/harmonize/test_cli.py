@@ -23,7 +23,9 @@ from harmonize.cli import build as build_commands
 from harmonize.paths import Warehouse
 from tests.dbt_project import kit
 
-COMMANDS = "land synth compile build status quarantine coverage sql report demo new-study check-study".split()
+COMMANDS = (
+    "land synth compile build status quarantine coverage facts link sql report trajectories demo new-study check-study"
+).split()
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
 # invented persons; the second one's first score is no number
 ROWS = [
@@ -571,3 +573,18 @@ def test_plain_values() -> None:
         "c": "x",
         "d": "01",
     }
+
+
+def test_facts_shows_what_a_file_says_of_its_columns(trd: Trd, tmp_path: Path) -> None:
+    """The labels and the declared code stand in the .sav file that the synthetic writer makes."""
+    assert trd("synth", "ispotd", "--n", "30", "--out", str(tmp_path / "files"), "--land").code == 0
+    document = trd("facts", "ispotd", "clinical", "--json").document
+    assert isinstance(document, dict)
+    columns = {column["name"].lower(): column for column in document["forms"]["clinical"]["columns"]}
+    assert "Female" in columns["sex"]["value_labels"].values()
+    assert columns["minigad"]["missing"][0]["low"] == "-99"
+    shown = trd("facts", "ispotd")
+    assert shown.code == 0
+    assert "declared missing" in shown.out or "Female" in shown.out
+    assert trd("facts", "ispotd", "clinic").code == 2
+    assert trd("facts", "stard", "hrsd01").out.startswith("stard.hrsd01: the file says nothing")

@@ -16,8 +16,9 @@ from harmonize.mapping import read_mapping
 from harmonize.paths import Warehouse
 from harmonize.profile import Profile, safe_names
 from harmonize.profile_codes import find_codes
-from harmonize.profile_names import instrument_of, read_time, split_time
+from harmonize.profile_names import instrument_of
 from harmonize.profile_roles import Answers
+from harmonize.profile_times import read_time, split_time
 from harmonize.sources import read_study
 from harmonize.study_rows import gathered_rows
 from harmonize.verbs import compile_target

@@ -3,7 +3,8 @@
 The Python rules below are written from the instruments' published scoring, not from the seed: HRSD17 is the plain sum
 (Hamilton 1960); QIDS takes the highest item of sleep (1-4), of appetite and weight (6-9) and of psychomotor change
 (15-16) (Rush 2003); IDS-C30 counts 28 of 30 items, one of each of the pairs 11/12 and 13/14 (Rush 1996); PHQ-9 and
-BDI-II with one or two items missing are filled by the mean of the others.
+BDI-II with one or two items missing are filled by the mean of the others, CES-D with up to four; its items 4, 8, 12
+and 16 are reversed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harmonize.paths import SEEDS
+from harmonize.paths import MAPPINGS, SEEDS
 from harmonize.scoring import prorates, scored_instruments, total_expression
 from tests.harmonize import sqlkit
 
@@ -50,11 +51,26 @@ def prorated(n: int, most_missing: int) -> Callable[[Items], float | None]:
     return score
 
 
+def cesd(items: Items) -> float | None:
+    turned = [i if i is None or n not in (4, 8, 12, 16) else 3 - i for n, i in enumerate(items, 1)]
+    return prorated(20, 4)(turned)
+
+
 HRSD17_MAXIMA = [4, 4, 4, 2, 2, 2, 4, 4, 4, 4, 4, 2, 2, 2, 4, 2, 2]
 
 INSTRUMENTS: dict[str, tuple[list[tuple[int, int]], Callable[[Items], float | None]]] = {
     "HRSD17": ([(0, m) for m in HRSD17_MAXIMA], plain_sum),
     "HRSD21": ([(0, m) for m in [*HRSD17_MAXIMA, 2, 4, 4, 2]], plain_sum),
+    "HRSD24": ([(0, m) for m in [*HRSD17_MAXIMA, 2, 4, 3, 2, 4, 4, 4]], plain_sum),
+    "HRSD6": ([(0, m) for m in [4, 4, 4, 4, 4, 2]], plain_sum),
+    "QIDS_IVR16": ([(0, 3)] * 16, qids),
+    "IDS_SR30": ([(0, 3)] * 30, ids),
+    "PHQ8": ([(0, 3)] * 8, prorated(8, 2)),
+    "PHQ2": ([(0, 3)] * 2, plain_sum),
+    "BDI_IA": ([(0, 3)] * 21, prorated(21, 2)),
+    "CESD": ([(0, 3)] * 20, cesd),
+    "PROMIS_DEP_8A": ([(1, 5)] * 8, plain_sum),  # the raw sum; the T-score stands with linking
+    "PROMIS_DEP_4A": ([(1, 5)] * 4, plain_sum),
     "QIDS_C16": ([(0, 3)] * 16, qids),
     "QIDS_SR16": ([(0, 3)] * 16, qids),
     "IDS_C30": ([(0, 3)] * 30, ids),
@@ -88,7 +104,7 @@ def random_items(instrument: str, share_missing: float) -> list[list[float | Non
     low, high = np.array(ranges).T
     values = rng.integers(low, high + 1, size=(N, len(ranges))).astype(float)
     missing = rng.random(values.shape) < share_missing * rng.random((N, 1)) * 2  # some persons skip more than others
-    if instrument in ("QIDS_C16", "QIDS_SR16", "IDS_C30"):  # people fill one side of a pair, and sometimes neither
+    if instrument.startswith(("QIDS", "IDS")):  # people fill one side of a pair, and sometimes neither
         first = 5 if instrument.startswith("QIDS") else 10
         for row, choice in enumerate(rng.integers(0, 4, N)):
             blank = [[first], [first + 1], [], [*range(first, first + 4)]][choice]
@@ -191,7 +207,10 @@ def scales() -> dict[str, dict[str, str]]:
 
 def test_every_scored_instrument_is_tested_here() -> None:
     assert set(scored_instruments()) == set(INSTRUMENTS)
-    assert {"HRSD17", "QIDS_C16", "QIDS_SR16", "IDS_C30"} <= set(scored_instruments())
+    shared = MAPPINGS / "shared" / "scales.csv"
+    with shared.open(newline="", encoding="utf-8") as stream:
+        named = {r["scale_id"] for r in csv.DictReader(stream)} - {"HAMA", "PGI_I"}
+    assert set(scored_instruments()) == named, "HAMA and PGI_I come as totals only; all others can be scored"
 
 
 @pytest.mark.parametrize("instrument", scored_instruments())
@@ -201,8 +220,9 @@ def test_the_range_of_totals_is_the_one_of_the_seed(instrument: str) -> None:
         items = sorted((int(r["item_no"]), r) for r in csv.DictReader(stream) if r["scale_id"] == instrument)
     assert [n for n, _ in items] == list(range(1, len(items) + 1)), "the list has one place per item"
     assert [(int(r["score_min"]), int(r["score_max"])) for _, r in items] == INSTRUMENTS[instrument][0]
-    lowest = [float(r["score_min"]) for _, r in items]
-    largest = [float(r["score_max"]) for _, r in items]
+    turned = {4, 8, 12, 16} if instrument == "CESD" else set()
+    lowest = [float(r["score_max" if n in turned else "score_min"]) for n, r in items]
+    largest = [float(r["score_min" if n in turned else "score_max"]) for n, r in items]
     scale = scales()[instrument]
     assert totals(instrument, [lowest, largest]) == [
         (float(scale["total_min"]), False),
@@ -210,16 +230,8 @@ def test_the_range_of_totals_is_the_one_of_the_seed(instrument: str) -> None:
     ]
 
 
-def test_reversed_items_are_turned_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CES-D items 4, 8, 12, 16 are reversed, up to 4 items may be missing. Its items are not in the seed yet."""
-    import harmonize.scoring as scoring
-
-    items = [
-        {"item_no": str(n), "score_min": "0", "score_max": "3", "scored_in_total": "1", "domain": f"d{n}"}
-        for n in range(1, 21)
-    ]
-    monkeypatch.setattr(scoring, "item_rows", lambda instrument: items)
-    expression = total_expression("CESD")
+def test_reversed_items_are_turned_round() -> None:
+    """CES-D items 4, 8, 12, 16 are reversed, up to 4 items may be missing."""
     turned = {4, 8, 12, 16}
     cases: list[tuple[Items, float | None]] = [
         ([0.0] * 20, 12),  # four items of 3
@@ -229,11 +241,8 @@ def test_reversed_items_are_turned_round(monkeypatch: pytest.MonkeyPatch) -> Non
         ([None if n in (*turned, 1) else 1.0 for n in range(1, 21)], None),
         ([None if n in (1, 2) else 3.0 for n in range(1, 21)], (18 - 4) * 3 / 18 * 20),
     ]
-    with sqlkit.connect() as connection:
-        for given, total in cases:
-            query = sqlkit.render(f"select {expression} from (select cast($items as float[]) as items)")
-            (found,) = connection.execute(query, {"items": list(given)}).fetchone()
-            assert found == (None if total is None else pytest.approx(total))
+    for (found, _), (_, total) in zip(totals("CESD", [given for given, _ in cases]), cases, strict=True):
+        assert found == (None if total is None else pytest.approx(total))
 
 
 def test_reversed_items_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,5 +83,5 @@ def test_rows_of_a_study_without_sources_file_are_not_left_lying(place: Path) ->
 
 def test_every_gathered_seed_of_the_project_is_fresh() -> None:
     gathered_rows.cache_clear()
-    for table in TABLES:
+    for table in (t for t in TABLES if t.is_seed):
         assert table.path.read_text(encoding="utf-8") == gathered_csv(table.seed), table.seed

@@ -1,7 +1,9 @@
+-- No rule asks for the totals from items, so they are not computed here: cdm.scales takes them from scored_scales.
+
 with
 
 candidates as (
-    select * from {{ ref('scored_scales') }}
+    select * from {{ ref('int_scales') }}
 ),
 
 placed as (
@@ -37,10 +39,6 @@ select
     score,
     score_missing,
     items,
-    n_items,
-    item_total,
-    score_used,
-    score_basis,
     src_form,
     src_row,
     block,

@@ -1,5 +1,5 @@
 -- Every severity score of the first treatment episode, as measured. A score that ends this step and opens the next is
--- one row: is_exit and opens_step say its two roles.
+-- one row: is_exit and opens_step say its two roles. Beside it stands what it comes to on the HRSD17 and the QIDS-SR16.
 
 with
 
@@ -23,6 +23,11 @@ scores as (
         scales.step_id,
         scales.score_used as score,
         scales.score_basis,
+        -- items of a longer form that are the HRSD17: a sum and no link
+        case
+            when longer.n_items is not null then {{ first_items_total('scales.items', 'longer.n_items') }}
+        end as total_of_items,
+        concat('items_1_', cast(longer.n_items as {{ dbt.type_string() }})) as item_link,
         episodes.start_day,
         episodes.next_step_id,
         scales.step_id = episodes.step_id as is_in_step,
@@ -32,6 +37,8 @@ scores as (
     from {{ ref('scales') }} as scales
     inner join {{ ref('severity_scales') }} as severity on scales.instrument_id = severity.instrument_id
     inner join episodes on scales.subject_id = episodes.subject_id
+    left join {{ ref('item_links') }} as longer
+        on scales.instrument_id = longer.from_scale and longer.to_scale = 'HRSD17'
     where scales.score_used is not null
         and (
             scales.step_id = episodes.step_id
@@ -95,7 +102,22 @@ select
     case when placed.day_place = 1 then entries.step_id end as opens_step,
     not (placed.may_be_baseline and placed.baseline_place = 1)
     and placed.day > placed.start_day
-    and placed.day - placed.start_day <= 7 * coalesce(horizons.horizon_weeks, 12) as is_in_window
+    and placed.day - placed.start_day <= 7 * coalesce(horizons.horizon_weeks, 12) as is_in_window,
+    case
+        when placed.instrument_id = 'HRSD17' then placed.score
+        when placed.total_of_items is not null then placed.total_of_items
+        else {{ between_rows('placed.score', 'hrsd17.from_score', 'hrsd17.point', 'hrsd17.point_above') }}
+    end as hrsd17_equiv,
+    case
+        when placed.instrument_id = 'HRSD17' then 'as_measured'
+        when placed.total_of_items is not null then placed.item_link
+        else hrsd17.link_id
+    end as hrsd17_link,
+    case
+        when placed.instrument_id = 'QIDS_SR16' then placed.score
+        else {{ between_rows('placed.score', 'qids.from_score', 'qids.point', 'qids.point_above') }}
+    end as qids_sr16_equiv,
+    case when placed.instrument_id = 'QIDS_SR16' then 'as_measured' else qids.link_id end as qids_sr16_link
 from placed
 inner join {{ ref('subjects') }} as subjects on placed.subject_id = subjects.subject_id
 left join horizons on placed.study_id = horizons.study_id
@@ -106,3 +128,11 @@ left join entries
         and placed.next_step_id = entries.step_id
         and placed.instrument_id = entries.instrument_id
         and placed.day = entries.baseline_day
+left join {{ ref('default_links') }} as hrsd17
+    on placed.instrument_id = hrsd17.from_instrument_id
+        and hrsd17.to_instrument_id = 'HRSD17'
+        and floor(placed.score) = hrsd17.from_score
+left join {{ ref('default_links') }} as qids
+    on placed.instrument_id = qids.from_instrument_id
+        and qids.to_instrument_id = 'QIDS_SR16'
+        and floor(placed.score) = qids.from_score

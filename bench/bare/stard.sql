@@ -1,4 +1,4 @@
--- The yardstick of `make bench`: the same tables of the common data model from the same Parquet in plain SQL, items
+-- The yardstick of `make bench` for STAR*D: the same tables of the common data model from the same Parquet in plain SQL, items
 -- as a list, nothing checked: no gate, no duplicates, no missing reasons, no accounting. bench/run.py opens one view
 -- per raw form and runs this file.
 
