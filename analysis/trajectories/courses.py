@@ -25,7 +25,7 @@ def rows_at(design: Design, times: Sequence[float] | Array, at: Mapping[str, Any
     people = design.covariates
     time = design.spec.time
     given = dict(at or {})
-    used = [v for v in design.templates.fixed.required_variables if v in people.columns and v != time]
+    used = [v for v in sorted(design.templates.fixed.required_variables) if v in people.columns and v != time]
     unknown = [v for v in given if v not in used]
     if unknown:
         raise KeyError(f"{', '.join(unknown)} is not in the model; it has {', '.join(used) or 'no covariates'}")

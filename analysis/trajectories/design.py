@@ -199,7 +199,9 @@ def build(spec: GrowthMixture, frame: pd.DataFrame) -> Design:
     extra = [c for c in (spec.person, spec.time, spec.weights, spec.cluster) if c]
     if spec.residual == "study":
         extra.append(spec.study)
-    needed = dict.fromkeys([spec.outcome, *extra, *(v for f in formulas.values() for v in f.required_variables)])
+    needed = dict.fromkeys(
+        [spec.outcome, *extra, *(v for f in formulas.values() for v in sorted(f.required_variables))]
+    )
     wanted = [c for c in needed if c not in CONTEXT]
     missing = [c for c in wanted if c not in frame.columns]
     if missing:
@@ -292,7 +294,7 @@ def _assemble(
         random_names = tuple(random.column_names)
     people = data.iloc[first]
     membership, membership_spec = _matrix(formulas["membership"], people, "membership")
-    _constant(spec, data, codes, formulas["membership"].required_variables)
+    _constant(spec, data, codes, sorted(formulas["membership"].required_variables))
     if spec.family == "censored" and len(random_names) > 2:
         raise DesignError(f"family = 'censored' takes up to two random effects, not {', '.join(random_names)}")
     nested = bool(random_names) and set(random_names) <= set(specific) and not (spec.diagonal and len(random_names) > 1)
