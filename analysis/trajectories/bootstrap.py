@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from analysis.trajectories import courses, newton, params
 from analysis.trajectories.censored import CensoredPanel
@@ -19,6 +18,7 @@ from analysis.trajectories.likelihood import objective
 from analysis.trajectories.result import Trajectories
 from analysis.trajectories.search import climb, one_class
 from analysis.trajectories.starts import draw
+from analysis.trajectories.threads import one_thread
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -97,7 +97,7 @@ def _replicate(
 ) -> float:
     """Twice the gain in log-likelihood in one drawn set; nan where a model did not converge."""
     rng = np.random.default_rng(seed)
-    with threadpool_limits(1):
+    with one_thread():
         data = small.with_scores(simulate_scores(small, small_phi, rng))
         seen = data.panel if isinstance(data, CensoredPanel) else data
         single = one_class(small.st, data)
@@ -173,7 +173,7 @@ def _relabel(
     weight = counts if design.panel.weight is None else counts * design.panel.weight
     drawn = np.flatnonzero(weight > 0)
     data = design.data.weighted(weight).take(drawn)
-    with threadpool_limits(1):
+    with one_thread():
         ends = newton.maximise(objective(design.st, data), phi[None])
     found = []
     for g in range(design.st.k):

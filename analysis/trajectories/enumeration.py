@@ -22,6 +22,7 @@ from analysis.trajectories.newton import maximise
 from analysis.trajectories.result import Trajectories
 from analysis.trajectories.search import fit_design, one_class
 from analysis.trajectories.starts import draw
+from analysis.trajectories.threads import one_thread
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -65,8 +66,9 @@ def enumerate_classes(
     """
     if spec.weights is not None:
         raise ValueError("enumeration is unweighted (plan): take weights out of the specification")
-    design = build(spec.with_classes(1), frame)
-    single = one_class(design.st, design.data)
+    with one_thread():
+        design = build(spec.with_classes(1), frame)
+        single = one_class(design.st, design.data)
     fits = []
     for k in sorted(ks):
         mine = with_classes(design, k)

@@ -20,6 +20,7 @@ from analysis.trajectories.design import Design, GrowthMixture
 from analysis.trajectories.errors import Problem
 from analysis.trajectories.likelihood import Solution, log_posterior_slopes, solution
 from analysis.trajectories.predict import Prediction, predict
+from analysis.trajectories.threads import one_thread
 
 if TYPE_CHECKING:
     from analysis.trajectories.search import Search
@@ -50,7 +51,8 @@ class Trajectories:
     @cached_property
     def solution(self) -> Solution:
         """Log-likelihood, gradient, Hessian and persons' contributions in internal coordinates."""
-        return solution(self.design.st, self.design.data, self.phi)
+        with one_thread():
+            return solution(self.design.st, self.design.data, self.phi)
 
     @cached_property
     def natural(self) -> params.Natural:

@@ -18,6 +18,7 @@ from analysis.trajectories.params import Natural
 from analysis.trajectories.result import Trajectories
 from analysis.trajectories.starts import draw, one_class_start
 from analysis.trajectories.structure import Structure
+from analysis.trajectories.threads import one_thread
 
 Array = NDArray[np.float64]
 
@@ -83,7 +84,9 @@ def fit(
     The same `seed` gives the same numbers. Raises DesignError where specification and frame do not fit; what is wrong
     with a solution stands in its `problems`.
     """
-    return fit_design(build(spec, frame), starts=starts, max_starts=max_starts, seed=seed, progress=progress)
+    with one_thread():
+        design = build(spec, frame)
+    return fit_design(design, starts=starts, max_starts=max_starts, seed=seed, progress=progress)
 
 
 def fit_design(
@@ -96,6 +99,18 @@ def fit_design(
     progress: Callable[[str], None] | None = None,
 ) -> Trajectories:
     """As `fit`, for a design that is built already; `single` is its one-class solution where that is known."""
+    with one_thread():
+        return _fit(design, starts, max_starts, seed, single, progress)
+
+
+def _fit(
+    design: Design,
+    starts: int,
+    max_starts: int,
+    seed: int,
+    single: newton.Maxima | None,
+    progress: Callable[[str], None] | None,
+) -> Trajectories:
     st, data = design.st, design.data
     single = single or one_class(st, data)
     if st.k == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from analysis.trajectories import GrowthMixture
 from analysis.trajectories.simulate import continuum, mixture
@@ -25,6 +26,17 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     first, second = SPEC.fit(frame, starts=12, seed=3), SPEC.fit(frame, starts=12, seed=3)
     assert np.array_equal(first.phi, second.phi)
     assert first.search.maxima.equals(second.search.maxima)
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    frame = mixture(2500, seed=1)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(SPEC.fit(frame, starts=6, seed=3))
+    assert np.array_equal(found[0].phi, found[1].phi)
+    assert found[0].loglik == found[1].loglik
+    assert np.array_equal(found[0].information, found[1].information)
 
 
 def test_starts_are_doubled_until_three_agree_or_none_are_left() -> None:
