@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.plan import read_plan
+from analysis.report.page import _environment
+from analysis.report.trajectories import sections
 from analysis.results import results_file
 from analysis.trajectories.cohort import CohortError, read_cohort, specification
 from analysis.trajectories.run import Asked, run_trajectories
@@ -94,6 +96,24 @@ def test_no_class_is_made_of_a_continuum(tmp_path: Path) -> None:
     assert run.verdict == "One class: the courses are one continuum, no classes; no TF class"
     assert (run.tables["persons"]["p_tf"] == 0).all()
     assert run.tables["persons"]["q"].between(0.02, 0.98).any()
+
+
+def test_the_section_of_the_report_shows_classes_and_no_small_count(database: Path) -> None:
+    run = run_trajectories(database, Asked(**FAST, seed=4))
+    with connect(database) as opened:
+        [section] = [s for s in sections(opened, 5) if s["run"]["run_id"] == "trials"]
+        [strict] = [s for s in sections(opened, 400) if s["run"]["run_id"] == "trials"]
+    assert section["synthetic"]
+    assert section["is_current"]
+    assert section["titles"] == [f"{c}: {name}" for c, name in enumerate(run.tables["classes"]["label"], 1)]
+    assert sum(c["persons"].value for c in section["classes"]) == run.cohort.counts["persons"]
+    assert {part["by"] for part in section["by"]} == {"study", "first treatment"}
+    assert "<svg" in section["figure"].wide
+    assert dict(section["grolts"])["11 number of models"] == "3, one class included"
+    assert all(c["hidden"] for c in strict["classes"])
+    page = _environment().get_template("trajectories.html.j2").render(trajectories=[section])
+    assert "SYNTHETIC" in page
+    assert "Departs from the plan" in page
 
 
 def test_persons_and_counts_of_the_cohort(tmp_path: Path) -> None:
