@@ -87,11 +87,15 @@ format: $(LINT)/.installed ## write Python files the way lint wants them
 bench: setup ## time the build against a bare query; takes long at the largest size
 	@$(call timed,benchmark); \
 	"$(BIN)/python" bench/run.py $(ARGS)
+	@$(call timed,benchmark of growth mixtures); \
+	"$(BIN)/python" bench/trajectories.py
 
-validate: setup ## is what is compiled fresh, and does the whole build pass all tests of the data
+validate: setup ## is what is compiled fresh, does the build pass the tests of the data, do simulations pass the plan
 	@$(call timed,mapping documents$(comma) then a build with the tests of the data); \
 	"$(BIN)/trd" compile --check; \
 	cd dbt_project && "../$(BIN)/dbt" build
+	@$(call timed,gates of the growth mixtures by simulation; takes hours); \
+	"$(BIN)/python" -m validate.trajectories
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \

@@ -38,7 +38,7 @@ class Solution:
 def objective(st: Structure, data: Data) -> Objective:
     """Log-likelihood, gradient and Hessian at many points."""
     if isinstance(data, CensoredPanel):
-        return lambda phi: _censored_objective(st, data, phi)
+        return _censored_objective(st, data)
 
     def at(phi: Array) -> tuple[Array, Array, Array]:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -123,18 +123,24 @@ def _split(data: CensoredPanel) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.flatnonzero(~touched), np.flatnonzero(touched)
 
 
-def _censored_objective(st: Structure, data: CensoredPanel, phi: Array) -> tuple[Array, Array, Array]:
+def _censored_objective(st: Structure, data: CensoredPanel) -> Objective:
     plain, hidden = _split(data)
-    r = len(phi)
-    total, slope, curve = np.zeros(r), np.zeros((r, st.n_free)), np.zeros((r, st.n_free, st.n_free))
-    if len(plain):
-        total, slope, curve = objective(st, data.seen.take(plain))(phi)
-    if len(hidden):
-        part = data.take(hidden)
+    seen = objective(st, data.seen.take(plain)) if len(plain) else None
+    part = data.take(hidden) if len(hidden) else None
+
+    def at(phi: Array) -> tuple[Array, Array, Array]:
+        r = len(phi)
+        total, slope, curve = np.zeros(r), np.zeros((r, st.n_free)), np.zeros((r, st.n_free, st.n_free))
+        if seen is not None:
+            total, slope, curve = seen(phi)
+        if part is None:
+            return total, slope, curve
         for i, point in enumerate(phi):
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 found = quadrature.integrate(st, part, point, order=2)
             total[i] += found.loglik
             slope[i] += found.gradient
             curve[i] += found.hessian
-    return total, slope, curve
+        return total, slope, curve
+
+    return at

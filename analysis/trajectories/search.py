@@ -30,6 +30,8 @@ SEARCH_PERSONS = 2_000
 FINISH = 3
 """How many different ends of a search on a part are finished on all persons."""
 EM_STEPS = 10
+SEARCH_NODES = 5
+"""Nodes per random effect while censored models are searched; the best ends are finished with all."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,11 @@ def fit_design(
         table, _ = _maxima(single, _shift(design, data))
         return Trajectories(design, single.phi[0], Search(1, 1, table, design.n), int(single.iterations[0]))
     rng = np.random.default_rng(seed)
-    part = data
+    part: Data = data
     if data.n > SEARCH_PERSONS:
         part = data.take(np.sort(rng.choice(data.n, SEARCH_PERSONS, replace=False)))
+    if isinstance(part, CensoredPanel):
+        part = part.with_nodes(SEARCH_NODES)
     seen = part.panel if isinstance(part, CensoredPanel) else part
     base = params.natural(st.with_classes(1), single.phi)
     ends, done = None, 0
