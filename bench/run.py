@@ -200,7 +200,8 @@ def bare(house: Path) -> None:
 
     target = house / "bare.duckdb"
     target.unlink(missing_ok=True)
-    with duckdb.connect(str(target)) as connection:
+    # in the same form as the files of a build (profiles.yml), which is cheaper to write
+    with duckdb.connect(str(target), config={"storage_compatibility_version": "v1.3.0"}) as connection:
         connection.execute(f"set threads = {THREADS}")
         connection.execute(f"set memory_limit = '{MEMORY}'")
         connection.execute("set preserve_insertion_order = false")

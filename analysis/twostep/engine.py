@@ -31,8 +31,12 @@ class At:
 
 def at(design: Design, phi: Array) -> At:
     """The likelihood of `design` at `phi` (free,), in internal coordinates, with what each person contributes."""
-    found = solution(design.st, design.data, phi)
-    return At(found.loglik, found.log_joint, found.scores, log_posterior_slopes(design.st, design.data, phi))
+    weight = design.panel.weight
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = solution(design.st, design.data, phi)
+    # a person of weight 0 counts nowhere, and has no score after a division by it
+    scores = found.scores if weight is None else np.where(weight > 0, found.scores, 0.0)
+    return At(found.loglik, found.log_joint, scores, log_posterior_slopes(design.st, design.data, phi))
 
 
 def log_joint(design: Design, phi: Array) -> Array:

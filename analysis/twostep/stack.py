@@ -57,7 +57,7 @@ class ClassStep:
         found = engine.at(design, result.phi)
         scores = found.scores
         weight = design.panel.weight
-        weighted = scores if weight is None else np.where(weight > 0, scores * weight, 0.0)
+        weighted = scores if weight is None else scores * weight
         clusters = None if design.clusters is None else pd.Series(design.clusters, index=design.persons)
         return cls(
             design.persons,

@@ -12,7 +12,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from analysis.trajectories import GrowthMixture
 from analysis.trajectories.errors import DesignError
+from analysis.trajectories.inference import InferenceError
+from analysis.trajectories.simulate import mixture
 from analysis.twostep import ClassOutcome, ClassStep, PersonWeights, selection
 
 FAMILIES = {"binary": sm.families.Binomial(), "normal": sm.families.Gaussian(), "count": sm.families.Poisson()}
@@ -40,6 +43,7 @@ def step(frame: pd.DataFrame, p: np.ndarray) -> ClassStep:
     return ClassStep.known(index, p, pd.Series(frame["site"].to_numpy(), index=index))
 
 
+@pytest.mark.filterwarnings("ignore:cov_type not fully supported with var_weights")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_it_is_statsmodels_with_class_dummies(family: str, weighted: bool) -> None:
@@ -188,3 +192,30 @@ def test_large_weights_are_named() -> None:
     assert "effective sample size" in said
     assert "one person has" in said
     assert fit.admissible
+
+
+def test_a_class_model_with_one_class_is_one_regression() -> None:
+    frame, _ = persons("binary")
+    scores = mixture(400, seed=1).assign(subject_id=lambda f: f["subject_id"] + 100)
+    single = GrowthMixture(1, "score ~ week", random="~ 1").fit(scores)
+    table = ClassOutcome("z ~ x").fit(single, frame).parameters()
+    theirs = sm.Logit(frame["z"], sm.add_constant(frame["x"])).fit(disp=0, cov_type="HC0")
+    assert list(table["estimate"]) == pytest.approx(list(theirs.params), abs=1e-6)
+    assert list(table["se"]) == pytest.approx(list(theirs.bse), rel=1e-5)
+
+
+def test_weights_may_come_from_more_people_than_were_classified() -> None:
+    """Enrolled persons without a course inform the weights: estimates are those by hand, errors count them."""
+    frame, p = persons("normal")
+    rng = np.random.default_rng(0)
+    others = pd.DataFrame({"subject_id": np.arange(1000, 1300), "x": 5 + 2 * rng.normal(size=300), "kept": 0.0})
+    weights = selection("kept ~ x", pd.concat([frame.assign(kept=1.0), others], ignore_index=True))
+    fit = ClassOutcome("z ~ 1", family="normal").fit(step(frame, p), frame, weights)
+    assert len(fit.ready.persons) == 700
+    x = sm.add_constant(np.r_[frame["x"], others["x"]])
+    kept = sm.Logit(np.r_[np.ones(400), np.zeros(300)], x).fit(disp=0).predict(x)[:400]
+    by_hand = [np.average(frame["z"], weights=k / kept) for k in p.T]
+    assert list(fit.margins()["mean"]) == pytest.approx(by_hand, rel=1e-6)
+    assert (fit.influence()[:, 400:] != 0).any()
+    with pytest.raises(InferenceError, match="300 persons have no cluster"):
+        fit.parameters("cluster")

@@ -164,3 +164,12 @@ def test_joined_classes_have_the_mean_of_their_shares(result: Trajectories, peop
     # shares of all classes sum to 1, so they have no influence together
     assert found.of_shares.sum(axis=0) == pytest.approx(0.0, abs=1e-12)
     assert influence == pytest.approx(found.shares @ found.of_means + found.means @ found.of_shares)
+
+
+def test_a_person_of_weight_0_counts_nowhere(result: Trajectories, people: pd.DataFrame) -> None:
+    w = np.ones(result.n)
+    w[:3] = 0.0
+    found = reweighted(result, w)
+    fit = ClassOutcome("binary ~ x").fit(found, people.iloc[3:])
+    assert fit.influence()[:, :3] == pytest.approx(0.0, abs=1e-15)
+    assert np.isfinite(fit.parameters()["se"]).all()
