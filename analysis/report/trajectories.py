@@ -137,7 +137,9 @@ def _figure(courses: pd.DataFrame, titles: list[str], run: dict[Any, Any]) -> fi
     return figures.Figure(*drawn)
 
 
-def _chart(courses: pd.DataFrame, titles: list[str], run: dict[Any, Any], width: int) -> alt.LayerChart:
+def _chart(
+    courses: pd.DataFrame, titles: list[str], run: dict[Any, Any], width: int
+) -> alt.LayerChart | alt.FacetChart:
     """Mean course of each class in its 95 % band."""
     frame = courses.astype({"class": int, "week": float, "mean": float, "lower": float, "upper": float})
     frame["course"] = [titles[c - 1] for c in frame["class"]]
