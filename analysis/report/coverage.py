@@ -54,6 +54,9 @@ def variables(warehouse: Warehouse, cells: Published, shown: Sequence[Study]) ->
         if study in ids:
             share = cells.percent((study, "persons with", entity, variable), (study, "rows", "subjects"))
             found[entity][variable][study] = _cell(status, _share(1, share), comment)
+    silent = _cell("not_stated", "", None)
+    for by in (by for rows in found.values() for by in rows.values()):
+        by |= {study: silent for study in ids if study not in by}
     return [
         _matrix(name, found[entity], shown)
         | {"counts": [cells.get((s, "rows", "subjects")) for s in ids], "counted": "persons"}

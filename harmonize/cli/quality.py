@@ -173,7 +173,7 @@ def coverage(
     if as_json:
         console.show_json({"coverage": [dict(zip(columns, row, strict=True)) for row in rows]})
     elif study is None and rows:
-        _show_matrix(rows)
+        _show_matrix(rows, silent="not stated" if variables else None)
     else:
         shown = [[*row[:6], _share(row[6]), row[7]] for row in rows]
         _show_findings("coverage", columns, [tuple(row) for row in shown], len(shown))
@@ -183,7 +183,7 @@ def _share(share: object) -> str | None:
     return None if share is None else f"{100 * float(str(share)):.1f} %"
 
 
-def _show_matrix(rows: list[tuple[Any, ...]]) -> None:
+def _show_matrix(rows: list[tuple[Any, ...]], silent: str | None) -> None:
     """Variables × studies: status and share; then every reason the mappings give for what is not complete."""
     studies = sorted({row[0] for row in rows})
     cells = {
@@ -191,7 +191,7 @@ def _show_matrix(rows: list[tuple[Any, ...]]) -> None:
         for study, entity, column, status, _, _, share, _ in rows
     }
     variables = sorted({(row[1], row[2]) for row in rows})
-    matrix = [[f"{e}.{c}", *(cells.get((e, c, study)) for study in studies)] for e, c in variables]
+    matrix = [[f"{e}.{c}", *(cells.get((e, c, study), silent) for study in studies)] for e, c in variables]
     console.show_table("coverage: status as the study says, share with a value", ["variable", *studies], matrix)
     reasons = [
         [f"{entity}.{column}", study, status.replace("_", " "), comment]

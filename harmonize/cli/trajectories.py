@@ -20,7 +20,7 @@ SHOWN = "models classes".split()
     examples=[
         "trd trajectories",
         "trd trajectories --population mars --seed 7",
-        "trd trajectories --study dia --scale HRSD17 --k 1-3 --family gaussian --bootstraps 0",
+        "trd trajectories --study dia --scale HRSD17 --k 1-3",
         "trd trajectories --population all --json",
         "trd sql 'select * from results.trajectory_classes'",
     ],
