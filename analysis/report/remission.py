@@ -1,7 +1,8 @@
 """Remission by step under several methods: counts for the small-cell rule, and what the page shows of them.
 
-A rate is computed here again from counts that may be shown, never taken from the mart: where a count is withheld at a
-step, the curve ends before it.
+A rate is computed here again from counts that may be shown, never taken from the mart. Where a count is withheld only
+because another method differs from it by a few persons, remission up to the step is given in whole per cent of a cohort
+so large that a per cent hides those few; in a smaller cohort the curve ends before it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Step:
     cumulative_pct: float | None
     published_step_pct: float | None
     published_cumulative_pct: float | None
+    is_coarse: bool = False
+    """The cumulative rate is in whole per cent."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,11 @@ def _steps(rule: Mapping[Any, Any], mine: pd.DataFrame, cells: Published) -> tup
         step_pct = cells.percent(part["n_remitted"], part["n_counted"])
         known = step_pct is not None or cells[part["n_counted"]].value == 0
         failure = failure * (1 - (step_pct or 0) / 100) if failure is not None and known else None
+        coarse = None
         if rule["dropouts"] == "not_remitted":
             cumulative = cells.percent(part["n_remitted_so_far"], part["n_cohort"])
+            coarse = _coarse(row, cells.minimum) if cumulative is None else None
+            cumulative = coarse if cumulative is None else cumulative
         else:
             cumulative = None if failure is None else 100 * (1 - failure)
         steps.append(
@@ -143,9 +149,18 @@ def _steps(rule: Mapping[Any, Any], mine: pd.DataFrame, cells: Published) -> tup
                 cumulative_pct=cumulative,
                 published_step_pct=_number(row["published_step_pct"]),
                 published_cumulative_pct=_number(row["published_cumulative_pct"]),
+                is_coarse=coarse is not None,
             )
         )
     return tuple(steps)
+
+
+def _coarse(row: Mapping[Any, Any], minimum: int) -> float | None:
+    """Remission up to a step in whole per cent, each of which stands for twice `minimum` persons or more."""
+    remitted, cohort = int(row["n_remitted_so_far"]), int(row["n_cohort"])
+    if cohort < 200 * minimum or not minimum <= remitted <= cohort - minimum:
+        return None
+    return float(round(100 * remitted / cohort))
 
 
 def _number(value: Any) -> float | None:
@@ -200,6 +215,7 @@ def bridge(found: list[Method], name: str) -> Figure | None:
         {
             "label": m.label if m.kind == "method" else m.label.removeprefix("… "),
             "value": m.at(until),
+            "is_coarse": any(s.is_coarse for s in m.steps if s.order == until),
             "kind": m.kind,
             "published": m.steps[until - 1].published_cumulative_pct if len(m.steps) >= until else None,
         }
@@ -213,7 +229,8 @@ def bridge(found: list[Method], name: str) -> Figure | None:
 
 def _bridge(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
     order = list(frame["label"])
-    frame = frame.assign(text=[f"{v:.1f}" for v in frame["value"]])
+    texts = zip(frame["value"], frame["is_coarse"], strict=True)
+    frame = frame.assign(text=[f"{v:.0f}" if coarse else f"{v:.1f}" for v, coarse in texts])
     space = 330 if width > 500 else 150
     y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=space, ticks=False, domain=False))
     axis = alt.Axis(grid=True, gridColor=RULE, domain=False, ticks=False, tickCount=5)
@@ -223,8 +240,8 @@ def _bridge(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
     )
     base = alt.Chart(frame)
     bars = base.mark_bar(height={"band": 0.66}).encode(x=x, y=y, color=colour)
-    texts = base.mark_text(align="left", dx=5, color=INK, fontSize=11).encode(x="value:Q", y=y, text="text:N")
-    layers = [bars, texts]
+    labels = base.mark_text(align="left", dx=5, color=INK, fontSize=11).encode(x="value:Q", y=y, text="text:N")
+    layers = [bars, labels]
     marks = frame[frame["published"].notna()]
     if len(marks):
         point = alt.Chart(marks).mark_point(shape="diamond", filled=False, size=110, strokeWidth=1.8, color=QUIET)

@@ -77,6 +77,26 @@ def test_small_counts_end_the_curve(tmp_path: Path) -> None:
     assert "up to step 2, one assumption changed" in text
 
 
+def test_a_large_cohort_has_whole_per_cents_where_methods_differ_by_a_few(tmp_path: Path) -> None:
+    """2,003 persons in place of 2,000 would show the 3; 1,053 of 2,003 is 52.57 %, and 53 % is also 1,050 of 2,000."""
+    figures = FIGURES.format(small=30, so_far=1080)
+    for old, new in (("200, 80,", "2000, 800,"), ("200, 105,", "2000, 1050,"), ("200, 1080", "2000, 1080")):
+        figures = figures.replace(old, new)
+    for old, new in (("220, 80, 220, 80,", "2003, 803, 2003, 803,"), ("220, 105,", "2003, 1053,")):
+        figures = figures.replace(old, new)
+    figures = figures.replace("220, 1080", "2003, 1083").replace("2000, 800, 200, 80,", "2000, 800, 2000, 800,")
+    path = make(tmp_path, REFERENCE, ALPHA, TABLES, figures.replace("200, 80", "2000, 800"))
+    with connect(path) as warehouse:
+        counts = collect(warehouse)
+        cells = attack(counts)
+        last = methods(warehouse, cells, {"alpha"})[-1]
+    steps = {s.order: s for s in last.steps}
+    assert [s.is_coarse for s in last.steps].count(True) >= 1
+    assert {s.cumulative_pct for s in last.steps if s.is_coarse} <= {40.0, 53.0, 54.0}
+    assert steps[2].cumulative_pct == 53
+    assert "about 53 %" in words(write_report(path, tmp_path / "x.html").read_text(encoding="utf-8"))
+
+
 def test_a_release_without_the_table_has_no_section(tmp_path: Path) -> None:
     page = write_report(make(tmp_path, REFERENCE, ALPHA), tmp_path / "x.html").read_text(encoding="utf-8")
     assert "method by method" not in page
