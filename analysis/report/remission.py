@@ -240,7 +240,9 @@ def _bridge(frame: pd.DataFrame, width: int) -> alt.LayerChart | alt.FacetChart:
     )
     base = alt.Chart(frame)
     bars = base.mark_bar(height={"band": 0.66}).encode(x=x, y=y, color=colour)
-    labels = base.mark_text(align="left", dx=5, color=INK, fontSize=11).encode(x="value:Q", y=y, text="text:N")
+    # at the foot of the bar, where no published mark can lie on it
+    ink = alt.when(alt.datum.kind == "method").then(alt.value("white")).otherwise(alt.value(INK))
+    labels = base.mark_text(align="left", dx=6, fontSize=11).encode(x=alt.datum(0), y=y, text="text:N", color=ink)
     layers = [bars, labels]
     marks = frame[frame["published"].notna()]
     if len(marks):
