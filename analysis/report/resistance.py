@@ -126,4 +126,18 @@ def section(warehouse: Warehouse, cells: Published, shown: Sequence[Study], mini
         for study, frame in agreement(warehouse, shown, minimum).items()
         if len(frame) >= 3
     }
-    return {"rows": rows(warehouse, cells, shown), "heat": drawn, "verdicts": VERDICTS}
+    silent = [s for s in shown if not _determines(cells, s.study_id)]
+    told = [s for s in shown if s not in silent]
+    return {
+        "rows": rows(warehouse, cells, told),
+        "studies": told,
+        "silent": [s.title for s in silent],
+        "heat": drawn,
+        "verdicts": VERDICTS,
+    }
+
+
+def _determines(cells: Published, study: str) -> bool:
+    """Whether any definition is met or not met by anybody of the study."""
+    keys = [k for k in cells.cells if k[:2] == (study, "trd") and k[-1] in ("met", "not_met")]
+    return any(cells[k].value != 0 for k in keys)
