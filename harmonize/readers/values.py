@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 _WHOLE = 2.0**53
 """Up to it every whole number has a double of its own, and is written in digits; from there on as 1e+17."""
 
+_ARROW_DIGITS = 1e10
+
 
 def number_texts(values: np.ndarray, decimal: str = ".") -> pa.Array:
     """Numbers (n,) as text; NaN is null. 1 is '1', not '1.0'; -0 is '0'."""
@@ -23,6 +25,12 @@ def number_texts(values: np.ndarray, decimal: str = ".") -> pa.Array:
         return integers
     # A float of four bytes has its own shortest text: 12.3, not 12.300000190734863.
     others = pc.cast(pa.array(values, mask=whole | missing), pa.string())
+    # Arrow writes a fraction from 1e10 on as 1.00000000001e+10; there are hardly ever any.
+    large = np.flatnonzero(np.isfinite(values) & ~whole & (np.abs(values) >= _ARROW_DIGITS) & (np.abs(values) < _WHOLE))
+    if len(large):
+        texts = others.to_numpy(zero_copy_only=False)
+        texts[large] = [np.format_float_positional(v, trim="-") for v in values[large]]
+        others = pa.array(texts, pa.string())
     if decimal != ".":
         others = pc.replace_substring(others, ".", decimal)
     return pc.coalesce(integers, others)

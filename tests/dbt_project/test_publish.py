@@ -124,7 +124,8 @@ def test_200_kills(house: Warehouse) -> None:
 
 def test_a_partial_build_is_not_published(house: Warehouse) -> None:
     before = digest(house)
-    result = kit.dbt(house, "build", "-s", "outcomes", project=kit.project_with("stard"))
+    # of published tables alone: the working views that others read are gone where a build was killed before
+    result = kit.dbt(house, "build", "-s", "coverage", project=kit.project_with("stard"))
     assert result.returncode == 0, result.stdout[-3000:]
     assert "Not published" in result.stdout
     assert digest(house) == before

@@ -121,6 +121,7 @@ COLUMNS = (*ID, Column("text", ""), Column("number", ""), Column("day", ""))
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS)
+@example(rows=[("A", Decimal("10000000000.1"), None), ("B", Decimal("-1234567890123.25"), None)])
 @example(
     rows=[("A", Decimal("-0.0"), dt.date(2000, 2, 29)), ("N", None, None), ("", Decimal("1.0"), dt.date(1960, 1, 1))]
 )
