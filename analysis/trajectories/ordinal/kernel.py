@@ -47,9 +47,12 @@ class Cells:
         return len(self.membership)
 
     def take(self, persons: NDArray[np.intp]) -> Cells:
-        """Some of the persons."""
+        """Some of the persons, with the cells they have."""
         weight = None if self.weight is None else self.weight[persons]
-        return replace(self, count=self.count[persons], membership=self.membership[persons], weight=weight)
+        count = self.count[persons]
+        has = np.asarray(count.sum(axis=0)).ravel() > 0
+        by_cell = {name: getattr(self, name)[has] for name in ("upper", "lower", "top", "bottom")}
+        return replace(self, count=count[:, has], membership=self.membership[persons], weight=weight, **by_cell)
 
 
 def bounds(x: Array, category: NDArray[np.intp], n_thresholds: int) -> tuple[Array, Array]:

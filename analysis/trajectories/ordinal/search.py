@@ -138,6 +138,10 @@ def _part(lay: Layout, data: Cells, rng: np.random.Generator) -> Cells:
     if data.n <= search.SEARCH_PERSONS:
         return data
     part = data.take(np.sort(rng.choice(data.n, search.SEARCH_PERSONS, replace=False)))
+    return part if _seen(lay, part) == _seen(lay, data) else data
+
+
+def _seen(lay: Layout, data: Cells) -> set[int]:
+    """Categories that occur, from 0."""
     category = np.where(data.top, lay.n_thresholds, data.upper[:, : lay.n_thresholds].argmax(axis=1))
-    present = np.asarray(part.count.sum(axis=0)).ravel() > 0
-    return part if set(category[present]) == set(category) else data
+    return set(category.tolist())

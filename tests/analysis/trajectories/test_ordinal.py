@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import logistic, norm
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from analysis.trajectories import DesignError
@@ -10,6 +11,7 @@ from analysis.trajectories.ordinal import OrdinalGrowth, OrdinalTrajectories
 from analysis.trajectories.ordinal.design import build_ordinal
 from analysis.trajectories.ordinal.kernel import objective
 from analysis.trajectories.ordinal.links import interval
+from analysis.trajectories.ordinal.search import _part
 from analysis.trajectories.ordinal.simulate import classes
 
 THRESHOLDS = np.array([-1.0, 0.5, 2.0])
@@ -59,6 +61,31 @@ def test_derivatives_agree_with_differences(link: str, specific: str | None) -> 
         np.testing.assert_allclose(hessian[:, j], (up[1] - down[1]) / (2 * step), rtol=1e-5, atol=2e-4)
     # the points of a batch do not know of each other
     assert at(phi[1:])[0][0] == pytest.approx(value[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("specific", [None, "~ log1p(week)", "~ 0 + log1p(week)", "~ 1"])
+def test_likelihood_is_the_mixture_by_hand_from_the_reported_parameters(link: str, specific: str | None) -> None:
+    frame = world(120, 13, link)
+    frame["male"] = frame["subject_id"] % 2
+    spec = OrdinalGrowth(2, "~ log1p(week) + male", "~ male", link=link, class_specific=specific)
+    found = spec.fit(frame, starts=2, max_starts=2, seed=1)
+    table = found.parameters().set_index(["part", "class", "term"])["estimate"]
+    cuts = np.r_[-np.inf, table["threshold"].to_numpy(), np.inf]
+    distribution = logistic if link == "logit" else norm
+    columns = {"Intercept": np.ones(len(frame)), "log1p(week)": np.log1p(frame["week"]), "male": frame["male"]}
+    rows = []
+    for g in (1, 2):
+        location = sum(
+            table.get(("fixed", g, t), table.get(("fixed", 0, t), 0.0)) * c for t, c in columns.items()
+        ).to_numpy()
+        item = frame["item"].to_numpy()
+        rows.append(distribution.cdf(cuts[item + 1] - location) - distribution.cdf(cuts[item] - location))
+    product = frame.assign(a=rows[0], b=rows[1]).groupby("subject_id").agg({"a": "prod", "b": "prod", "male": "first"})
+    share = logistic.cdf(table["membership", 1, "Intercept"] + table["membership", 1, "male"] * product["male"])
+    joint = np.column_stack([share * product["a"], (1 - share) * product["b"]])
+    assert found.loglik == pytest.approx(np.log(joint.sum(axis=1)).sum(), abs=1e-8)
+    np.testing.assert_allclose(found.probabilities, joint / joint.sum(axis=1, keepdims=True), atol=1e-9)
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -119,6 +146,23 @@ def test_errors_match_the_spread_of_estimates() -> None:
     stated = np.array([t["se"] for t in tables]).mean(axis=0)
     # 60 sets give a standard deviation to about 9 %; 3 times that is allowed
     np.testing.assert_allclose(estimates.std(axis=0, ddof=1), stated, rtol=0.28)
+
+
+def test_many_persons_are_searched_in_part_and_finished_on_all() -> None:
+    frame = world(2300, 14)
+    spec = OrdinalGrowth(2, "~ log1p(week)")
+    found = spec.fit(frame, starts=3, seed=1)
+    assert found.search.persons == 2000
+    assert found.n == 2300
+    design = found.ordinal
+    kept = np.arange(0, 2300, 3)
+    part = objective(design.lay, design.data.take(kept))(found.phi[None])[0][0]
+    assert part == pytest.approx(np.log(np.exp(found.solution.log_joint[:, kept]).sum(axis=0)).sum(), abs=1e-8)
+    frame.loc[frame.index[5], "item"] = 7  # one person alone has it: a part without that person will not do
+    rare = build_ordinal(spec, frame)
+    parts = [_part(rare.lay, rare.data, np.random.default_rng(s)) for s in range(40)]
+    assert all(4 in np.where(p.top, 4, 0) for p in parts)
+    assert {p is rare.data for p in parts} == {True, False}
 
 
 def test_weights_are_persons_repeated() -> None:
