@@ -29,7 +29,8 @@ class OrdinalGrowth:
     class_specific: one-sided formula naming the part of `fixed` that differs between classes; None: all of it.
     membership: one-sided formula of the multinomial logit against the last class, constant within a person.
     link: `logit` or `probit`.
-    outcome, person, time, weights: names of columns; `weights` multiply a person's log-likelihood.
+    outcome, person, time, weights, cluster: names of columns; `weights` multiply a person's log-likelihood, errors
+        robust to `cluster` come from `parameters("cluster")`.
     categories: least and largest value the item may have; None: those seen.
     order_at: time whose mean category orders the classes, lowest first; None: the last time seen.
     """
@@ -42,6 +43,7 @@ class OrdinalGrowth:
     person: str = "subject_id"
     time: str = "week"
     weights: str | None = None
+    cluster: str | None = None
     class_specific: str | None = None
     categories: tuple[int, int] | None = None
     order_at: float | None = None
@@ -65,6 +67,7 @@ class OrdinalGrowth:
             person=self.person,
             time=self.time,
             weights=self.weights,
+            cluster=self.cluster,
             order_at=self.order_at,
         )
 

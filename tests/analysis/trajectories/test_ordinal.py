@@ -1,5 +1,7 @@
 """Ordinal latent class growth against statsmodels, differences, simulated truth and duplicated persons."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -188,9 +190,21 @@ def test_membership_and_row_order() -> None:
         ["Intercept", "male", "0|1", "1|2", "2|3", "Intercept", "log1p(week)", "log1p(week)", "male"]
     )
     np.testing.assert_allclose(found.prior.mean(axis=0), found.probabilities.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(found.log_posterior_slopes().swapaxes(1, 2) @ np.zeros(2), 0.0)
-    weighted = np.einsum("nk,nkf->nf", found.probabilities, found.log_posterior_slopes())
-    np.testing.assert_allclose(weighted, 0.0, atol=1e-9)
+    slopes = found.log_posterior_slopes()
+    for j, move in enumerate(1e-5 * np.eye(found.n_parameters)):
+        up, down = (np.log(replace(found, phi=found.phi + s * move).probabilities) for s in (1, -1))
+        np.testing.assert_allclose(slopes[:, :, j], (up - down) / 2e-5, atol=1e-6)
+
+
+def test_errors_robust_to_clusters() -> None:
+    frame = world(300, 15)
+    alone = OrdinalGrowth(1, "~ week", cluster="subject_id").fit(frame)
+    robust, plain = alone.parameters("cluster")["se"], alone.parameters("sandwich")["se"]
+    np.testing.assert_allclose(robust, plain * np.sqrt(300 / 299), rtol=1e-10)  # each person a cluster
+    frame["site"] = frame["subject_id"] % 30
+    twin = pd.concat([frame, frame.assign(subject_id=frame["subject_id"] + 1000)])
+    single, double = (OrdinalGrowth(1, "~ week", cluster="site").fit(f).parameters("cluster") for f in (frame, twin))
+    np.testing.assert_allclose(single["se"], double["se"], rtol=1e-5)  # a site repeated within itself tells nothing new
 
 
 def test_missing_items_are_left_out_and_an_empty_category_is_named() -> None:
