@@ -37,6 +37,15 @@ Beside it: `enumeration.enumerate_classes(spec, frame, ks, folds=)`, `bootstrap.
 For estimators stacked on top (two-step): `result.phi` (free,), `result.information` (free, free), `result.solution`
 with `.scores` (free, N) and `.log_joint` (k, N), and `result.log_posterior_slopes()`, (N, k, free): d log p_ik / d phi.
 `estimates.reported(design, phi)` gives reported parameters and their derivatives by phi.
+
+Single items (CGI, PGIC) have a latent class growth model of their own, without random effects:
+
+    from analysis.trajectories.ordinal import OrdinalGrowth
+
+    result = OrdinalGrowth(3, fixed="~ log1p(week) + week", link="logit", outcome="item").fit(frame, starts=20, seed=1)
+
+P(item <= c | class) = F(threshold_c - location); thresholds are common, locations differ by class. The result has what
+is listed above except `predict`, `labels` and `to_html`; `courses` gives the mean category and the probability of each.
 """
 
 from analysis.trajectories.design import GrowthMixture
