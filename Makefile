@@ -96,6 +96,8 @@ validate: setup ## is what is compiled fresh, does the build pass the tests of t
 	cd dbt_project && "../$(BIN)/dbt" build
 	@$(call timed,gates of the growth mixtures by simulation; takes hours); \
 	"$(BIN)/python" -m validate.trajectories
+	@$(call timed,coverage of the estimators on top of classes by simulation; takes long); \
+	"$(BIN)/python" validate/twostep.py
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \
