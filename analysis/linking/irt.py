@@ -26,6 +26,7 @@ NODES = np.linspace(-6.0, 6.0, 61)
 CYCLES = 2000
 TOLERANCE = 1e-4
 """Largest change of a parameter in the last cycle."""
+HALVINGS = 20
 GRID = np.linspace(-6.0, 6.0, 2401)
 
 
@@ -147,7 +148,11 @@ def _categories(slopes: Floats, intercepts: Floats) -> Floats:
 
 
 def _scored(slopes: Floats, intercepts: Floats, expected: Floats, p: Floats) -> tuple[Floats, Floats]:
-    """One step of Fisher scoring for all items at once, from expected counts (items, categories, nodes)."""
+    """One step of Fisher scoring for all items at once, from expected counts (items, categories, nodes).
+
+    The step of an item is halved until its expected log-likelihood does not fall: a full one can make cuts cross where
+    a category has few answers, and the cycles then never end.
+    """
     own = ~np.isnan(intercepts)
     reach = np.nan_to_num(_above(slopes, intercepts, NODES))
     steep = reach * (1 - reach) * own[:, None, :]
@@ -167,7 +172,21 @@ def _scored(slopes: Floats, intercepts: Floats, expected: Floats, p: Floats) -> 
     information = np.where(absent[:, :, None] | absent[:, None, :], 0.0, information)
     information += np.eye(cuts + 1) * np.where(absent, 1.0, 1e-9)[:, :, None]
     step = np.clip(np.linalg.solve(information, np.where(absent, 0.0, gradient)[..., None])[..., 0], -1.0, 1.0)
-    return np.maximum(slopes + step[:, 0], 1e-3), np.where(own, intercepts + step[:, 1:], np.nan)
+    before, size, tried = _reached(slopes, intercepts, expected), np.ones(items), (slopes, intercepts)
+    for _ in range(HALVINGS):
+        tried = np.maximum(slopes + size * step[:, 0], 1e-3), intercepts + size[:, None] * step[:, 1:]
+        falls = _reached(*tried, expected) < before - 1e-9 * np.abs(before)
+        if not falls.any():
+            break
+        size = np.where(falls, size / 2, size)
+    return tried
+
+
+def _reached(slopes: Floats, intercepts: Floats, expected: Floats) -> Floats:
+    """Expected log-likelihood of each item (items,)."""
+    p = np.maximum(_categories(slopes, intercepts), 1e-300)
+    out: Floats = (expected * np.log(p).transpose(0, 2, 1)).sum(axis=(1, 2))
+    return out
 
 
 def link_items(
