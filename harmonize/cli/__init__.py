@@ -5,12 +5,27 @@ from __future__ import annotations
 import signal
 import sys
 
-from harmonize.cli import build, facts, land, link, quality, report, sql, status, study, synth, trajectories
+from harmonize.cli import (
+    build,
+    corrections,
+    facts,
+    land,
+    link,
+    quality,
+    report,
+    sql,
+    status,
+    study,
+    synth,
+    trace,
+    trajectories,
+)
 from harmonize.cli.app import app
 
 __all__ = [
     "app",
     "build",
+    "corrections",
     "facts",
     "land",
     "link",
@@ -21,6 +36,7 @@ __all__ = [
     "status",
     "study",
     "synth",
+    "trace",
     "trajectories",
 ]
 
