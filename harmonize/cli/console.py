@@ -167,9 +167,9 @@ def records(frame: Any) -> list[dict[str, Any]]:
 
 def cell(value: Any, decimals: int = 2) -> object:
     """A value of a data frame for a table on a terminal: what is missing is blank, numbers have so many decimals."""
-    if value is None or (not isinstance(value, list | tuple | str | bytes) and value != value):
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return ""
-    if type(value).__name__ == "NAType":
+    if isinstance(value, float) and math.isnan(value):
         return ""
     return f"{value:.{decimals}f}" if isinstance(value, float) else value
 
