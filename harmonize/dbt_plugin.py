@@ -18,6 +18,7 @@ from dbt.flags import get_flags
 from duckdb import DuckDBPyConnection
 from filelock import FileLock, Timeout
 
+from harmonize.genotypes.stages import ensure_stages
 from harmonize.landing import ensure_raw
 from harmonize.links import ensure_links
 from harmonize.paths import Warehouse
@@ -46,6 +47,7 @@ class Plugin(BasePlugin):
             ) from None
         ensure_raw(studies(), house)
         ensure_links(house)
+        ensure_stages(house)
         self.raw_at_start = raw_state(house)
         self._prepare_working_files()
         conn.execute(f"set temp_directory = '{house.next / 'spill'}'")
