@@ -13,14 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.genetics import FACTS, FOLDER
 from analysis.genetics.errors import GeneticsError
 from analysis.genetics.matrix import Matrix, open_matrix
 from analysis.warehouse import connect
-
-FOLDER = "genotypes"
-FACTS = "facts.json"
-COMPONENTS = 10
-"""Ancestry components that are kept of each person."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,8 @@ def _found(root: Path) -> Iterator[LandedSet]:
 def genotyped_persons(database: Path, studies: Sequence[str] | None = None) -> pd.DataFrame:
     """`marts.genotyped_persons`: one row per subject and set, with quality control, array, batch and components.
 
-    Columns `study_id`, `subject_id`, `set_id`, `genetic_id`, `matrix_row` (from 0), `is_chosen` (one set per subject),
-    `passed_qc`, `exclusion`, `array`, `batch`, `pc1` … `pc10` and others, see the table. Raises GeneticsError where the
+    Columns `study_id`, `subject_id`, `set_id`, `matrix_row` (from 0), `is_chosen` (one set per subject), `passed_qc`,
+    `exclusion`, `array_name`, `batch`, `pc1` … `pc10` and others, see the table. Raises GeneticsError where the
     warehouse was built without the table.
     """
     with connect(database) as warehouse:

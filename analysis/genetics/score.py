@@ -24,7 +24,7 @@ MODES = ("additive", "carrier", "single")
 LEAST_COVERAGE = 0.5
 """Below this share of the file's variants a score is marked as poorly covered."""
 SCORE_COLUMNS = (
-    "study_id", "subject_id", "set_id", "genetic_id", "score", "score_sum", "score_avg", "allele_ct", "denom",
+    "study_id", "subject_id", "set_id", "score", "score_sum", "score_avg", "allele_ct", "denom",
     "named_allele_dosage_sum", "n_variants_file", "n_variants_matched", "n_variants_used", "n_imputed", "coverage",
     "passed_qc", "in_derivation", "weights_id", "mode",
 )  # fmt: skip
@@ -103,7 +103,7 @@ def score_persons(
             continue
         done = score_landed(landed, chosen, mode=mode, palindromic=palindromic)
         rows = done.frame.iloc[mine["matrix_row"].to_numpy(np.int64)].reset_index(drop=True)
-        keys = mine[["study_id", "subject_id", "set_id", "genetic_id", "passed_qc"]].reset_index(drop=True)
+        keys = mine[["study_id", "subject_id", "set_id", "passed_qc"]].reset_index(drop=True)
         parts.append(pd.concat([keys, rows.drop(columns=["family_id", "genetic_id"])], axis=1))
         lines.append(done.matched.lines.assign(study_id=landed.study, set_id=landed.set_id))
         warnings |= dict.fromkeys(f"{landed.study} {landed.set_id}: {text}" for text in _said(done, chosen))
