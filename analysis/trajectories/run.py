@@ -123,9 +123,8 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
 
 def with_shown(table: pd.DataFrame) -> pd.DataFrame:
     """A table of models with the criteria that are shown, missing where they were not asked for, as last columns."""
-    return table.reindex(columns=[*table.columns.difference(SHOWN, sort=False), *SHOWN]).astype(
-        dict.fromkeys(SHOWN, float)
-    )
+    others = [c for c in table.columns if c not in SHOWN]
+    return table.reindex(columns=[*others, *SHOWN]).astype(dict.fromkeys(SHOWN, float))
 
 
 def _write(name: str, table: pd.DataFrame, stamp: Stamp, say: Say) -> None:

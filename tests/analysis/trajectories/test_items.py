@@ -27,8 +27,8 @@ select distinct 'p' || subject_id as subject_id, 'predict' as study_id, subject_
 from given;
 create table cdm.scales as
 select
-    'p' || subject_id as subject_id, 'CGI_S' as instrument_id, cast(7 + 7 * week as bigint) as day, 'clinician' as rater,
-    'clinic' as contact, 1 as occasion, cast(1 + item as double) as score_used
+    'p' || subject_id as subject_id, 'CGI_S' as instrument_id, cast(7 + 7 * week as bigint) as day,
+    'clinician' as rater, 'clinic' as contact, 1 as occasion, cast(1 + item as double) as score_used
 from given
 qualify row_number() over (partition by subject_id, day order by week, item) = 1;
 create table cdm.scale_items as

@@ -147,9 +147,7 @@ def test_an_error_that_nobody_knows_is_asked_for(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(linked, "read_pairs", no_pairs)
     database = warehouse(tmp_path, "cast(null as double)", "cast(null as double)", persons=60)
-    with pytest.raises(
-        CohortError, match=r"link from QIDS_SR16 to HRSD17 is not known .* run trd link --from QIDS_SR16"
-    ):
+    with pytest.raises(CohortError, match=r"from QIDS_SR16 to HRSD17 is not known .* run trd link --from QIDS_SR16"):
         run_trajectories(database, Asked(**FAST))
     done = CliRunner().invoke(
         app,
