@@ -5,7 +5,20 @@ from __future__ import annotations
 import signal
 import sys
 
-from harmonize.cli import build, facts, land, link, quality, report, sql, status, study, synth, trajectories
+from harmonize.cli import (
+    build,
+    facts,
+    land,
+    link,
+    quality,
+    report,
+    sql,
+    status,
+    study,
+    synth,
+    trajectories,
+    treatment_failure,
+)
 from harmonize.cli.app import app
 
 __all__ = [
@@ -22,6 +35,7 @@ __all__ = [
     "study",
     "synth",
     "trajectories",
+    "treatment_failure",
 ]
 
 
