@@ -14,12 +14,12 @@ from joblib import Parallel, delayed
 from analysis.trajectories import Trajectories
 from analysis.trajectories.errors import DesignError
 from analysis.trajectories.inference import InferenceError
+from analysis.treatment_failure.again import refit
 from analysis.treatment_failure.aim_a import MODELS, contrast, three_states
 from analysis.treatment_failure.aim_a_run import CLASSES, AimA
 from analysis.treatment_failure.own_fall import exit_severity
 from analysis.treatment_failure.section import Context
 from analysis.twostep import ClassStep
-from analysis.twostep.simulate import refit
 
 
 def chain_bootstrap(context: Context, found: AimA) -> pd.DataFrame:

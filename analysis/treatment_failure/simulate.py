@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harmonize.synthetic.draws import Draws
+from harmonize.synthetic.draws import Draws, Floats
 from harmonize.synthetic.instruments import administer, totals
+from harmonize.synthetic.parameters import trying
 from harmonize.synthetic.stard_course import draw_course
 from harmonize.synthetic.stard_levels import Course
 from harmonize.synthetic.stard_population import (
@@ -46,8 +47,12 @@ class Drawn:
     course: Course
 
 
-def draw(name: str, n: int, seed: int, *, calls_missed: bool = True) -> Drawn:
-    """`n` persons of world `name`. With `calls_missed` false the rater reaches everybody who was not lost."""
+def draw(name: str, n: int, seed: int, *, rated: str = "observed") -> Drawn:
+    """`n` persons of world `name`.
+
+    rated: `observed`, some calls of the rater are not made; `reached`, all but those lost in level 2 are reached;
+    `all`, everybody is rated at exit, as if nobody had been lost in level 2.
+    """
     there, draws = named(name), Draws(seed)
     c = draw_course(0, n, seed, there=there)
     number, who = c.persons.number, c.persons.persons
@@ -76,7 +81,13 @@ def draw(name: str, n: int, seed: int, *, calls_missed: bool = True) -> Drawn:
     exit_score = np.full(len(number), np.nan)
     exit_score[i] = score  # rows go in order of time, so that the last stands
     weeks = (days[np.arange(len(number)), c.exit_visit[:, L1]] - days[:, 0]) / 7.0
-    calls = {level: _call(c, level, draws, calls_missed) for level in (-1, L1, L2)}
+    entry = _call(c, L1, draws, missed=rated == "observed")
+    gone = np.isin(c.exit[:, L2], (LOST, NO_RETURN))
+    after_next = _call(c, L2, draws, missed=rated == "observed")
+    if rated == "all":
+        after_next = np.where(gone, _call(unlost(name, n, seed), L2, draws, missed=False, anybody=True), after_next)
+    elif rated == "reached":
+        after_next = np.where(gone, np.nan, after_next)
     frame = pd.DataFrame(
         {
             "subject_id": ids,
@@ -95,9 +106,9 @@ def draw(name: str, n: int, seed: int, *, calls_missed: bool = True) -> Drawn:
             "evaluable": weeks >= 4,
             "exit_kind": [EXIT_KINDS[int(e)] if e >= 0 else "unknown" for e in c.exit[:, L1]],
             "entered": c.entered[:, L1] & c.entered[:, L2],
-            "entry_hrsd17": calls[L1],
-            "exit_hrsd17": calls[L2],
-            "lost_next": np.isin(c.exit[:, L2], (LOST, NO_RETURN)).astype(float),
+            "entry_hrsd17": entry,
+            "exit_hrsd17": after_next,
+            "lost_next": gone.astype(float),
             "course": c.steps[L1].course,
             "exit_theta": c.exit_severity[:, L1],
         }
@@ -106,13 +117,31 @@ def draw(name: str, n: int, seed: int, *, calls_missed: bool = True) -> Drawn:
     return Drawn(scores, frame, c)
 
 
-def _call(c: Course, level: int, draws: Draws, missed: bool) -> np.ndarray:
-    """HRSD17 of the blinded rater after a level (-1: before level 1); missing where there was no call."""
+def unlost(name: str, n: int, seed: int) -> Course:
+    """The same persons, had nobody been lost in level 2."""
+    there = named(name)
+    kept = {k: 0.0 for k in step_numbers(there) if k.endswith(".lost") and k not in ("1.lost", "CIT.lost")}
+    with trying("stard", kept):
+        return draw_course(0, n, seed, there=there)
+
+
+def next_visits(drawn: Drawn, seed: int) -> pd.DataFrame:
+    """QIDS-SR16 of level 2 up to the exit, in order of time: subject_id, score, side_effects."""
+    c, draws = drawn.course, Draws(seed)
+    number, slot = c.persons.number, np.arange(len(WEEKS))
+    i, v = np.nonzero(c.entered[:, [L2]] & (slot <= c.exit_visit[:, [L2]]))
+    key = number[i] * 64 + L2 * 8 + v
+    score = totals("QIDS_SR16", administer("QIDS_SR16", c.theta[i, L2, v].astype(float), key, draws, world=c.world))
+    ids, side = drawn.persons["subject_id"].to_numpy(), drawn.persons["side_effects"].to_numpy()
+    return pd.DataFrame({"subject_id": ids[i], "score": score.astype(float), "side_effects": side[i]})
+
+
+def _call(c: Course, level: int, draws: Draws, *, missed: bool, anybody: bool = False) -> Floats:
+    """HRSD17 of the blinded rater after a level; missing where there was no call. `anybody`: all are rated."""
     number, own = c.persons.number, step_numbers(c.world)
-    theta = c.persons.persons.severity0 if level < 0 else c.exit_severity[:, level]
     made = administer(
         "HRSD17",
-        theta,
+        c.exit_severity[:, level],
         number * 8 + level + 1,
         draws,
         world=c.world,
@@ -120,10 +149,10 @@ def _call(c: Course, level: int, draws: Draws, missed: bool) -> np.ndarray:
         extra_sd=POPULATION.hrsd_rater_sd,
     )
     score = totals("HRSD17", made).astype(float)
-    if level < 0:
+    if anybody:
         return score
     name = {L1: "1", L2: "2"}[level]
-    gone = c.exit[:, level] == LOST
-    share = np.where(gone, POPULATION.lost_call_missing, own[f"{name}.call_missing"] if missed else 0.0)
+    share = own[f"{name}.call_missing"] if missed else 0.0
     absent = draws.chance(f"call missing {name}", number, share) | (c.exit[:, level] == NO_RETURN)
-    return np.where(c.entered[:, level] & ~absent, score, np.nan)
+    found: Floats = np.where(c.entered[:, level] & ~absent, score, np.nan)
+    return found
