@@ -5,7 +5,21 @@ from __future__ import annotations
 import signal
 import sys
 
-from harmonize.cli import build, early, facts, land, link, quality, report, sql, status, study, synth, trajectories
+from harmonize.cli import (
+    build,
+    early,
+    facts,
+    land,
+    link,
+    quality,
+    report,
+    resistance,
+    sql,
+    status,
+    study,
+    synth,
+    trajectories,
+)
 from harmonize.cli.app import app
 
 __all__ = [
@@ -18,6 +32,7 @@ __all__ = [
     "main",
     "quality",
     "report",
+    "resistance",
     "sql",
     "status",
     "study",

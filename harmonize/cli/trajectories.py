@@ -69,7 +69,7 @@ def trajectories(
     for name in family or ():
         console.one_of(name, ("gaussian", "censored"), "family")
     asked = Asked(
-        population, view, tuple(study) if study else None, scale, _numbers(k), tuple(family) if family else None,
+        population, view, tuple(study) if study else None, scale, numbers_of(k), tuple(family) if family else None,
         starts, bootstraps, seed, jobs,
     )  # fmt: skip
     try:
@@ -93,7 +93,7 @@ def trajectories(
     console.say(f"Written: results.trajectory_* in {results_file(house.database)} (release {run.stamp.release})")
 
 
-def _numbers(text: str | None) -> tuple[int, ...] | None:
+def numbers_of(text: str | None) -> tuple[int, ...] | None:
     """`1-6` or `3` as numbers of classes."""
     if text is None:
         return None
