@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import pandas as pd
 import typer
 
 from harmonize.cli import console
@@ -67,7 +66,7 @@ def resistance(
         raise console.CommandError(str(error)) from error
     if as_json:
         stamp = {key: value for key, value in vars(run.stamp).items() if key != "database"}
-        tables = {name: _rows(table) for name, table in run.tables.items()}
+        tables = {name: console.records(table) for name, table in run.tables.items()}
         console.show_json({"run_id": run.run_id, "verdicts": run.verdicts, **stamp, **tables})
         return
     console.say(f"{run.run_id}{', SYNTHETIC persons' if run.stamp.is_synthetic else ''}", "bold")
@@ -76,17 +75,6 @@ def resistance(
     for name in SHOWN:
         if name in run.tables:
             table = run.tables[name].drop(columns="run_id")
-            rows = [[_short(value) for value in row] for row in table.itertuples(index=False, name=None)]
+            rows = [[console.cell(value, 3) for value in row] for row in table.itertuples(index=False, name=None)]
             console.show_table(name, [str(c).replace("_", " ") for c in table.columns], rows)
     console.say(f"Written: results.resistance_* in {results_file(house.database)} (release {run.stamp.release})")
-
-
-def _short(value: Any) -> object:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.0f}" if value == round(value) and abs(value) > 1 else f"{value:.3f}"
-    return value
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
