@@ -10,7 +10,7 @@ import typer
 
 from harmonize.cli import console
 from harmonize.cli.app import JsonOption, command, warehouse_of
-from harmonize.cli.trajectories import _numbers as numbers
+from harmonize.cli.trajectories import numbers_of as numbers
 from harmonize.published import connect
 
 
