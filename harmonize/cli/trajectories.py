@@ -85,7 +85,6 @@ def trajectories(
     from analysis.results import results_file
     from analysis.trajectories import DesignError
     from analysis.trajectories.cohort import CohortError
-    from analysis.trajectories.enumeration import numbers_of_classes
     from analysis.trajectories.items import AskedItem, ItemRun, run_item
     from analysis.trajectories.run import Asked, Run, run_trajectories
 
@@ -98,10 +97,7 @@ def trajectories(
     if item and (scale or family or plausible or bootstraps):
         raise typer.BadParameter("--item takes no --scale, --family, --plausible or --bootstraps: these are of scores")
     studies = tuple(study) if study else None
-    try:
-        numbers = numbers_of_classes(k)
-    except ValueError as error:
-        raise typer.BadParameter(f"--k {error}") from error
+    numbers = numbers_of(k)
     try:
         with console.node_progress() as bar:
             task = bar.add_task("…", total=None)
@@ -138,6 +134,16 @@ def trajectories(
     console.say(f"Written: results.{where} in {results_file(house.database)} (release {run.stamp.release})")
     if html is not None:
         console.say(f"Page: {html}" if run.fit is not None else "No page: no model was chosen")
+
+
+def numbers_of(text: str | None) -> tuple[int, ...] | None:
+    """`1-6` or `3` of an option --k as numbers of classes."""
+    from analysis.trajectories.enumeration import numbers_of_classes
+
+    try:
+        return numbers_of_classes(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--k {error}") from error
 
 
 def _show(tables: dict[str, pd.DataFrame], verdict: str, *, synthetic: bool) -> None:
