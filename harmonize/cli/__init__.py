@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 
-from harmonize.cli import build, facts, land, link, quality, report, sql, status, study, synth, trajectories
+from harmonize.cli import build, facts, genotypes, land, link, quality, report, sql, status, study, synth, trajectories
 from harmonize.cli.app import app
 
 __all__ = [
     "app",
     "build",
     "facts",
+    "genotypes",
     "land",
     "link",
     "main",
