@@ -57,7 +57,7 @@ by_side as (
     group by subject_id, gene, side
 ),
 
-both as (
+summed as (
     select
         subject_id,
         gene,
@@ -71,19 +71,19 @@ both as (
 ruled as (
     select
         diplotypes.*,
-        both.activity_score,
-        both.is_at_least,
-        both.function_pair,
+        summed.activity_score,
+        summed.is_at_least,
+        summed.function_pair,
         coalesce(by_score.phenotype, by_pair.phenotype) as phenotype_of_table
     from diplotypes
-    left join both on diplotypes.subject_id = both.subject_id and diplotypes.gene = both.gene
+    left join summed on diplotypes.subject_id = summed.subject_id and diplotypes.gene = summed.gene
     left join {{ ref('cpic_phenotype_rules') }} as by_score
         on diplotypes.gene = by_score.gene and by_score.rule_type = 'activity_score'
-        and both.activity_score >= by_score.lower
-        and both.activity_score <= coalesce(by_score.upper, both.activity_score)
+        and summed.activity_score >= by_score.lower
+        and summed.activity_score <= coalesce(by_score.upper, summed.activity_score)
     left join {{ ref('cpic_phenotype_rules') }} as by_pair
         on diplotypes.gene = by_pair.gene and by_pair.rule_type = 'function_pair'
-        and both.function_pair = by_pair.function_pair
+        and summed.function_pair = by_pair.function_pair
 )
 
 select
