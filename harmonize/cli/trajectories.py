@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import typer
@@ -85,7 +85,7 @@ def trajectories(
     except (CohortError, DesignError) as error:
         raise console.CommandError(str(error)) from error
     if as_json:
-        tables = {name: _rows(run.tables[name]) for name in ("runs", *SHOWN) if name in run.tables}
+        tables = {name: console.records(run.tables[name]) for name in ("runs", *SHOWN) if name in run.tables}
         stamp = {key: value for key, value in vars(run.stamp).items() if key != "database"}
         console.show_json({"run_id": run.run_id, "verdict": run.verdict, **stamp, **tables})
         return
@@ -116,16 +116,5 @@ def _show(tables: dict[str, pd.DataFrame], verdict: str, *, synthetic: bool) -> 
     for name in SHOWN:
         if name in tables:
             table = tables[name].drop(columns="run_id")
-            rows = [[_short(value) for value in row] for row in table.itertuples(index=False, name=None)]
+            rows = [[console.cell(value, 3) for value in row] for row in table.itertuples(index=False, name=None)]
             console.show_table(name, [str(c).replace("_", " ") for c in table.columns], rows)
-
-
-def _short(value: Any) -> object:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
-    return value
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
