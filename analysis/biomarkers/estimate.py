@@ -2,9 +2,9 @@
 
 logit P(failure | s, x) = x'g + b s is fitted among those with a score, weighted so that they stand for the target
 population. With sd the score's weighted standard deviation there, the estimand is the mean over the target of
-P(failure | s + sd, x) - P(failure | s, x): the difference in P(failure) per SD. Beside it the marginal odds ratio of the
-same two means, and the adjusted (conditional) odds ratio exp(b sd). The two odds ratios are different quantities: the
-odds ratio is not collapsible, so they never stand as before and after anything.
+P(failure | s + sd, x) - P(failure | s, x): the difference in P(failure) per SD. Beside it the marginal odds ratio of
+the same two means, and the adjusted (conditional) odds ratio exp(b sd). The two odds ratios are different quantities:
+the odds ratio is not collapsible, so they never stand as before and after anything.
 """
 
 from __future__ import annotations

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 
-from harmonize.cli import build, facts, land, link, quality, report, sql, status, study, synth, trajectories
+from harmonize.cli import biomarker, build, facts, land, link, quality, report, sql, status, study, synth, trajectories
 from harmonize.cli.app import app
 
 __all__ = [
     "app",
+    "biomarker",
     "build",
     "facts",
     "land",
