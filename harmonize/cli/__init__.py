@@ -5,12 +5,28 @@ from __future__ import annotations
 import signal
 import sys
 
-from harmonize.cli import build, facts, land, link, quality, report, sql, status, study, synth, trajectories
+from harmonize.cli import (
+    build,
+    dictionary,
+    disclose,
+    facts,
+    land,
+    link,
+    quality,
+    report,
+    sql,
+    status,
+    study,
+    synth,
+    trajectories,
+)
 from harmonize.cli.app import app
 
 __all__ = [
     "app",
     "build",
+    "dictionary",
+    "disclose",
     "facts",
     "land",
     "link",
