@@ -120,6 +120,6 @@ def test_all_sources_files_load_and_are_described() -> None:
 
 
 def test_stard_forms_are_those_of_the_first_release() -> None:
-    """The list of the issue, plus nothing else."""
-    names = [f.name for f in study("stard").forms]
+    """The list of the issue, plus nothing else; genotypes come from another archive (docs/genetics.md)."""
+    names = [f.name for f in study("stard").forms if not f.name.startswith("genotype_")]
     assert sorted(names) == sorted("el01 dm01 phx01 crs01 hrsd01 qids01 idsc01 ccv01 ivra01 le01".split())
