@@ -25,8 +25,8 @@ from tests.dbt_project import kit
 
 COMMANDS = (
     "land synth compile build status quarantine coverage facts link sql report trajectories demo new-study check-study "
-    "correct corrections trace release verify diff results dictionary checks disclose treatment-failure resistance early "
-    "genotypes biomarker biomarker-power"
+    "correct corrections trace release verify diff results dictionary checks disclose treatment-failure "
+    "resistance early genotypes biomarker biomarker-power"
 ).split()
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
 # invented persons; the second one's first score is no number
