@@ -14,6 +14,7 @@ from pathlib import Path
 from harmonize.account_sql import cell_issues_sql, form_rows_sql
 from harmonize.block_sql import block_sql, staging_sql, union_sql
 from harmonize.findings import findings_sql
+from harmonize.genotypes.samples_sql import samples_sql
 from harmonize.mapping import Block, MappingError, has_mapping, read_mapping
 from harmonize.paths import DBT_PROJECT, INTERMEDIATE, REPO, STAGING
 from harmonize.scoring import scoring_macro
@@ -66,6 +67,7 @@ def compile_all() -> list[Generated]:
     files.append(Generated(INTERMEDIATE / "int_form_rows.sql", made_from, form_rows_sql(known, every_block)))
     files.append(Generated(INTERMEDIATE / "int_cell_issues.sql", made_from, cell_issues_sql(every_block)))
     files.append(Generated(INTERMEDIATE / "int_reconciliation.sql", "models/staging", reconciliation_sql(known)))
+    files.append(Generated(INTERMEDIATE / "int_genotype_persons.sql", "models/staging", samples_sql(known)))
     files.append(Generated(INTERMEDIATE / "int_findings.sql", "models/staging", findings_sql(known)))
     files.append(Generated(DBT_PROJECT / "macros" / "generated" / "gate_masks.sql", "schemas", gate_macros()))
     files.append(

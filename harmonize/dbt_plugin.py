@@ -18,6 +18,8 @@ from dbt.flags import get_flags
 from duckdb import DuckDBPyConnection
 from filelock import FileLock, Timeout
 
+from harmonize.corrections.table import ensure_corrections
+from harmonize.genotypes.stages import ensure_stages
 from harmonize.landing import ensure_raw
 from harmonize.links import ensure_links
 from harmonize.paths import Warehouse
@@ -44,8 +46,11 @@ class Plugin(BasePlugin):
             raise RuntimeError(
                 f"another build is working in {house.next}; wait for it, or read with --target published"
             ) from None
-        ensure_raw(studies(), house)
+        known = studies()
+        ensure_raw(known, house)
+        ensure_corrections(known, house)
         ensure_links(house)
+        ensure_stages(house)
         self.raw_at_start = raw_state(house)
         self._prepare_working_files()
         conn.execute(f"set temp_directory = '{house.next / 'spill'}'")

@@ -17,7 +17,7 @@ GENOTYPES = Entity(
         "dosage": column("double", "Copies of the effect allele.", checks.in_range("dosage", 0, 2)),
         "dosage_missing": column("text", "Why dosage is null.", checks.isin("dosage_missing", REASONS)),
         "genotype": column("text", "Genotype as called, alleles separated by /."),
-        "build": column("text", "Genome build.", checks.isin("build", ("GRCh37", "GRCh38"))),
+        "build": column("text", "Genome build.", checks.isin("build", ("GRCh36", "GRCh37", "GRCh38"))),
         "imputation_r2": column("double", "Imputation quality.", checks.in_range("imputation_r2", 0, 1)),
         "call": column(
             "text", "What became of the call.", checks.isin("call", ("called", "failed", "not_typed")), nullable=False

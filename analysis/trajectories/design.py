@@ -320,9 +320,15 @@ def _assemble(
     if spec.weights:
         _constant(spec, data, codes, [spec.weights])
         weight = people[spec.weights].to_numpy(dtype=float)
-        if (weight < 0).any():
-            value = weight[weight < 0][0]
-            raise DesignError(f"column {spec.weights} has the negative weight {value:g}; weights are 0 or more")
+        wrong = ~np.isfinite(weight) | (weight < 0)
+        if wrong.any():
+            bad = int(np.argmax(wrong))
+            raise DesignError(
+                f"column {spec.weights}, {spec.person} {persons[bad]}: the weight is {weight[bad]:g}; "
+                "weights are finite and 0 or more"
+            )
+        if not weight.any():
+            raise DesignError(f"column {spec.weights} is 0 for everybody; give somebody a weight")
     visits = np.diff(np.append(first, len(data))).astype(float)
     panel = Panel(
         cross_products(internal, first),

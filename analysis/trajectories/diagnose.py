@@ -41,7 +41,7 @@ def problems(
         worst = names.iloc[int(np.argmax(np.abs(direction)))]
         found.append(
             Problem(
-                _name(worst),
+                parameter_name(worst),
                 "the information is not positive definite in its direction",
                 "the data do not determine it: take fewer classes, or fix it to be common",
             )
@@ -58,7 +58,7 @@ def problems(
     if definite and st.n_logits:
         rows = vectors[: st.n_logits] / np.sqrt(values)
         found += _unbounded(design, nat.gamma[0], rows @ rows.T)
-    return found + _small(design, posterior)
+    return found + small_classes(design, posterior)
 
 
 def _unbounded(design: Design, gamma: Array, covariance: Array) -> list[Problem]:
@@ -85,7 +85,8 @@ def _unbounded(design: Design, gamma: Array, covariance: Array) -> list[Problem]
     return found
 
 
-def _name(row: pd.Series) -> str:
+def parameter_name(row: pd.Series) -> str:
+    """A reported parameter as it is called in a problem."""
     return f"{row['part']} {row['term']}" + (f", class {row['class']}" if row["class"] else "")
 
 
@@ -122,7 +123,7 @@ def _boundaries(design: Design, nat: params.Natural) -> list[Problem]:
     return found
 
 
-def _small(design: Design, posterior: Array) -> list[Problem]:
+def small_classes(design: Design, posterior: Array) -> list[Problem]:
     """Classes too small to speak of. `posterior` (N, k)."""
     share = np.average(posterior, axis=0, weights=design.panel.weight)
     found = []

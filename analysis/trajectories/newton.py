@@ -94,6 +94,11 @@ def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Max
     return out
 
 
+def joined(a: Maxima, b: Maxima) -> Maxima:
+    """The ends of two climbs, in this order."""
+    return Maxima(*(np.concatenate([getattr(a, n), getattr(b, n)]) for n in a.__dataclass_fields__))
+
+
 def _follow(
     active: NDArray[np.intp], heading: Array, near: NDArray[np.bool_], top: Array, leader: NDArray[np.intp]
 ) -> NDArray[np.bool_]:

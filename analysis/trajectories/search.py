@@ -114,7 +114,7 @@ def _fit(
     st, data = design.st, design.data
     single = single or one_class(st, data)
     if st.k == 1:
-        table, _ = _maxima(single, _shift(design, data))
+        table, _ = different_maxima(single, _shift(design, data))
         return Trajectories(design, single.phi[0], Search(1, 1, table, design.n), int(single.iterations[0]))
     rng = np.random.default_rng(seed)
     part: Data = data
@@ -128,17 +128,17 @@ def _fit(
     while True:
         wanted = starts if ends is None else done
         found = climb(st, part, draw(st, seen, base, wanted, rng))
-        ends = found if ends is None else _join(ends, found)
+        ends = found if ends is None else newton.joined(ends, found)
         done += wanted
-        table, replication = _maxima(ends, _shift(design, part))
+        table, replication = different_maxima(ends, _shift(design, part))
         if progress:
             progress(f"{st.k} classes: best {table['loglik'].iloc[0]:.3f} reached by {replication} of {done} starts")
         if replication >= REPLICATED or 2 * done > max_starts:
             break
     search = Search(done, replication, table, part.n)
     if part is not data:
-        ends = newton.maximise(objective(st, data), ends.phi[_representatives(ends, FINISH)])
-    best = _best(ends)
+        ends = newton.maximise(objective(st, data), ends.phi[representatives(ends, FINISH)])
+    best = best_of(ends)
     # the factors of the covariance turn with the order of the classes, so the ordered point is polished once more
     last = newton.maximise(objective(st, data), courses.in_order(design, ends.phi[best])[None])
     return Trajectories(design, last.phi[0], search, int(ends.iterations[best] + last.iterations[0]))
@@ -149,21 +149,18 @@ def _shift(design: Design, data: Data) -> float:
     return -design.seen_rows(data) * float(np.log(design.to.scale))
 
 
-def _join(a: newton.Maxima, b: newton.Maxima) -> newton.Maxima:
-    return newton.Maxima(*(np.concatenate([getattr(a, n), getattr(b, n)]) for n in a.__dataclass_fields__))
-
-
 def _order(ends: newton.Maxima) -> NDArray[np.intp]:
     """Converged ends first, each sort from the best to the worst."""
     value = np.where(np.isfinite(ends.loglik), ends.loglik, -np.inf)
     return np.lexsort((-value, ~ends.converged))
 
 
-def _best(ends: newton.Maxima) -> int:
+def best_of(ends: newton.Maxima) -> int:
+    """Which end is the best; one that converged goes before all that did not."""
     return int(_order(ends)[0])
 
 
-def _maxima(ends: newton.Maxima, shift: float) -> tuple[pd.DataFrame, int]:
+def different_maxima(ends: newton.Maxima, shift: float) -> tuple[pd.DataFrame, int]:
     """One row per different end, and how many starts reached the first."""
     rows: list[dict[str, object]] = []
     for e in _order(ends):
@@ -177,7 +174,7 @@ def _maxima(ends: newton.Maxima, shift: float) -> tuple[pd.DataFrame, int]:
     return table, int(table["starts"].iloc[0]) if table["converged"].iloc[0] else 0
 
 
-def _representatives(ends: newton.Maxima, wanted: int) -> list[int]:
+def representatives(ends: newton.Maxima, wanted: int) -> list[int]:
     """One start for each of the best different ends."""
     found: list[int] = []
     for e in _order(ends):

@@ -12,7 +12,7 @@ from harmonize.disclosing.rules import Finding, Rules, requests_in
 from harmonize.paths import Warehouse
 
 PAGES = (".html", ".htm", ".svg", ".xhtml")
-TABLES = (".csv", ".tsv", ".parquet")
+TABLES = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz", ".dta")
 TEXTS = (".json", ".jsonl", ".txt", ".md", ".css", ".js", ".xml", ".yml", ".yaml", ".toml", ".do", ".r", ".py", ".sql")
 OWN_TIMES = ("manifest.json", "datapackage.json", "croissant.json")
 """Files that say when a release was made."""
@@ -32,7 +32,7 @@ def places(warehouse: Warehouse) -> list[Place]:
         Place(warehouse.report),
         Place(warehouse.root / "exports"),
         Place(warehouse.root / "results.duckdb"),
-        Place(warehouse.root / "releases", persons_allowed=True),
+        Place(warehouse.releases, persons_allowed=True),
     ]
     return [p for p in found if p.path.exists()]
 
@@ -50,7 +50,7 @@ def scan(where: Sequence[Place], rules: Rules, seen: Callable[[Path], None] = la
 
 def _look(path: Path, rules: Rules, persons_allowed: bool) -> Iterator[tuple[str, str, str]]:
     kind = path.suffix.lower()
-    if kind in TABLES:
+    if path.name.lower().endswith(TABLES):
         yield from file_findings(path, rules, persons_allowed=persons_allowed)
     elif kind == ".duckdb":
         yield from database_findings(path, rules, persons_allowed=persons_allowed)

@@ -37,6 +37,10 @@ exit_scores as (
     group by subject_id, step_id
 ),
 
+genotyped as (
+    select study_id, exclusion from {{ ref('genotyped_persons') }} where is_chosen
+),
+
 last_step as (
     select subject_id, max(step_no) as step_no from steps group by subject_id
 ),
@@ -63,6 +67,14 @@ stages as (
     select study_id, step_id, 2, 'persons_refused', n_refused from persons
     union all
     select study_id, step_id, 3, 'persons_accepted', n_accepted from persons
+    union all
+    select study_id, 'all', 4, 'genotyped', count(*) from genotyped group by study_id
+    union all
+    select study_id, 'all', 5, concat('genotyped_excluded_', exclusion), count(*)
+    from genotyped where exclusion is not null group by study_id, exclusion
+    union all
+    select study_id, 'all', 6, 'genotyped_passed', count(*) filter (where exclusion is null)
+    from genotyped group by study_id
     union all
     select study_id, step_id, 10, 'entered', count(*) from flags group by study_id, step_id
     union all
