@@ -34,11 +34,15 @@ def file_findings(path: Path, rules: Rules, *, persons_allowed: bool) -> Iterato
         yield from _findings(connection, source, path.stem, rules, persons_allowed)
 
 
-def database_findings(path: Path, rules: Rules, *, persons_allowed: bool) -> Iterator[tuple[str, str, str]]:
-    """The same for every table of a DuckDB file."""
+def database_findings(
+    path: Path, rules: Rules, *, persons_allowed: bool, is_inside: bool = False
+) -> Iterator[tuple[str, str, str]]:
+    """The same for every table of a DuckDB file; of one that stays inside for those that hold no persons."""
     with duckdb.connect(str(path), read_only=True) as connection:
         for schema, table in connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal order by all"
+            "select schema_name, table_name from duckdb_columns() where not internal group by all"
+            " having not (bool_or(column_name = 'subject_id') and ?) order by all",
+            [is_inside],
         ).fetchall():
             for kind, where, what in _findings(connection, f'"{schema}"."{table}"', table, rules, persons_allowed):
                 yield kind, f"{table}, {where}", what
