@@ -29,7 +29,7 @@ from analysis.trajectories import GrowthMixture, Trajectories, labels
 from analysis.trajectories.inference import InferenceError
 from analysis.treatment_failure.again import refit
 from analysis.treatment_failure.aim_a import contrast, three_states
-from analysis.treatment_failure.aim_a_run import HISTORY, at_risk
+from analysis.treatment_failure.aim_a_run import HISTORY, arms, at_risk
 from analysis.treatment_failure.finding import OWN_BASELINE, baseline_of
 from analysis.treatment_failure.history import history_weights
 from analysis.treatment_failure.next_step import fill
@@ -148,7 +148,9 @@ def one_weights(world: str, seed: int, n: int = N) -> list[dict[str, object]]:
     left = people.set_index("subject_id")["lost_next"] == 1
     visits = next_visits(seen, seed)
     visits = at_risk(visits[visits["subject_id"].isin(left.index)], left)
-    visits["baseline"] = visits["subject_id"].map(people.set_index("subject_id")["baseline"])
+    known = people.set_index("subject_id")
+    visits["baseline"] = visits["subject_id"].map(known["baseline"])
+    visits["arm"] = visits["subject_id"].map(arms(known["strategy"]))
     step = ClassStep.known(pd.Index(people["subject_id"]), np.eye(4)[people["course"].to_numpy()])
     reference = contrast("M0", step, whole, [1], [2]).estimate
     rated = (~left).astype(float)

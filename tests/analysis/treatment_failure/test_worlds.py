@@ -71,7 +71,7 @@ def test_results_are_written_with_their_stamp(w1: Done) -> None:
 
 
 def test_own_fall_is_the_probability_under_the_model() -> None:
-    """Drawn courses of the one-class posterior fall as often as q says; slopes carry to refits of weights 1e-3 apart."""
+    """Drawn courses of the one-class posterior fall as often as q says; slopes against a step of 1e-3."""
     plan, scores = read_plan(), usable(draw("W0", 300, 5))
     single = spec(1, "equal").fit(scores)
     p = states(single, plan, 12.0)
