@@ -10,7 +10,7 @@ import typer
 
 from harmonize.cli import console
 from harmonize.cli.app import JsonOption, command, warehouse_of
-from harmonize.cli.trajectories import _numbers as numbers
+from harmonize.cli.trajectories import numbers_of
 from harmonize.published import connect
 
 
@@ -73,7 +73,7 @@ def treatment_failure(
         populations=tuple(population) if population else Asked.populations,
         studies=tuple(study) if study else None,
         scale=scale,
-        k=numbers(k),
+        k=numbers_of(k),
         families=tuple(family) if family else None,
         starts=starts,
         replicates=bootstraps,
