@@ -70,8 +70,10 @@ def run(context: Context) -> AimA | None:
     with connect(context.database) as warehouse:
         ahead = read_next_step(warehouse, context.plan, found.cohort.scale)
         later = later_steps(warehouse)
-    if ahead.people.empty or not ahead.people["entered"].any():
+    here = ahead.people[ahead.people["study_id"].isin(found.cohort.studies)].reset_index(drop=True)
+    if here.empty or not population(found, NextStep(here, ahead.visits))["population"].any():
         return None
+    ahead = NextStep(here, ahead.visits)
     return analyse(context, found, ahead, later)
 
 
