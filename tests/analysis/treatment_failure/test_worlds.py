@@ -85,6 +85,8 @@ def test_own_fall_is_the_probability_under_the_model() -> None:
     phi = single.phi.copy()
     phi[0] += 1e-3
     moved = (np.log(states(single, plan, 12.0, phi)) - np.log(p)) / 1e-3
+    early = single.predict().no_fall([6.0], 0.25, "baseline").to_numpy()
+    assert np.allclose(states(single, plan, 6.0)[:, 0], early, atol=1e-6), "nothing is asked beyond the last week"
     sure = p.min(axis=1) > 1e-3
     assert np.allclose(moved[sure], step.slopes[sure, :, 0], rtol=0.05, atol=0.05)
 
