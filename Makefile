@@ -100,6 +100,8 @@ validate: setup ## is what is compiled fresh, does the build pass the tests of t
 	"$(BIN)/python" -m validate.trajectories
 	@$(call timed,coverage of the estimators on top of classes by simulation; takes long); \
 	"$(BIN)/python" validate/twostep.py
+	@$(call timed,gates of treatment failure by simulation; takes hours and goes on where it was stopped); \
+	"$(BIN)/python" -m validate.treatment_failure --keep warehouse/validate-treatment-failure.csv
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \
