@@ -98,6 +98,9 @@ validate: setup ## is what is compiled fresh, does the build pass the tests of t
 	"$(BIN)/python" -m validate.trajectories
 	@$(call timed,coverage of the estimators on top of classes by simulation; takes long); \
 	"$(BIN)/python" validate/twostep.py
+	@$(call timed,failure and resistance$(comma) early prediction: worlds where the answer is no); \
+	"$(BIN)/python" -m validate.resistance; \
+	"$(BIN)/python" -m validate.early
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \

@@ -25,7 +25,8 @@ from tests.dbt_project import kit
 
 COMMANDS = (
     "land synth compile build status quarantine coverage facts link sql report trajectories demo new-study check-study "
-    "correct corrections trace release verify diff results"
+    "correct corrections trace release verify diff results "
+    "treatment-failure resistance early"
 ).split()
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
 # invented persons; the second one's first score is no number
