@@ -102,6 +102,9 @@ validate: setup ## is what is compiled fresh, does the build pass the tests of t
 	"$(BIN)/python" validate/twostep.py
 	@$(call timed,gates of treatment failure by simulation; takes hours and goes on where it was stopped); \
 	"$(BIN)/python" -m validate.treatment_failure --keep warehouse/validate-treatment-failure.csv
+	@$(call timed,failure and resistance$(comma) early prediction: worlds where the answer is no); \
+	"$(BIN)/python" -m validate.resistance; \
+	"$(BIN)/python" -m validate.early
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \
