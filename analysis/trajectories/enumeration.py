@@ -6,6 +6,7 @@ not used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,16 @@ def _test(
     if not smaller:
         return float("nan")
     return likelihood_ratio(smaller[0], fit, replicates, seed=seed, jobs=jobs, progress=progress).p_value
+
+
+def numbers_of_classes(text: str | None) -> tuple[int, ...] | None:
+    """`1-6` or `3` as numbers of classes; None for None. Raises ValueError for anything else."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d?)(?:-([1-9]\d?))?", text.strip())
+    if found is None or int(found[2] or found[1]) < int(found[1]):
+        raise ValueError(f"{text!r} is no range of numbers of classes; write 1-6, or 3")
+    return tuple(range(int(found[1]), int(found[2] or found[1]) + 1))
 
 
 def with_classes(design: Design, k: int) -> Design:

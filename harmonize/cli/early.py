@@ -11,7 +11,7 @@ from harmonize.cli import console
 from harmonize.cli.app import JsonOption, command, warehouse_of
 from harmonize.published import connect
 
-SHOWN = ("auc", "auc_gain", "brier", "intercept", "slope")
+SHOWN = ("auc", "auc_gain", "auc_classes", "brier", "intercept", "slope")
 
 
 @command(
@@ -80,7 +80,7 @@ def early(
         raise console.CommandError(str(error)) from error
     if as_json:
         stamp = {key: value for key, value in vars(run.stamp).items() if key != "database"}
-        tables = {name: _rows(table) for name, table in run.tables.items()}
+        tables = {name: console.records(table) for name, table in run.tables.items()}
         console.show_json(
             {"run_id": run.run_id, "verdicts": run.verdicts, "deviations": run.deviations, **stamp, **tables}
         )
@@ -108,8 +108,3 @@ def _performance(table: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
         for row in wide.itertuples(index=False, name=None)
     ]
     return [*by, *(name.replace("_", " ") for name in SHOWN)], rows
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
