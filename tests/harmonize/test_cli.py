@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -135,12 +136,11 @@ def test_help_shows_examples_and_exit_codes_on_lines_of_their_own(
 
 def test_examples_parse() -> None:
     """Each option that an example names is an option of its command."""
-    group = typer.main.get_command(app)
-    for command in group.commands.values():  # type: ignore[attr-defined]
+    for name, command in _commands(typer.main.get_command(app)).items():
         options = {opt for parameter in command.params for opt in (*parameter.opts, *parameter.secondary_opts)}
         block = command.help.partition("Examples:")[2].partition("Exit codes:")[0]
         for line in block.splitlines():
-            words = line.split(" demo" if command.name == "demo" else f" {command.name}", 1)[-1].split()
+            words = line.split(f" {name}", 1)[-1].split()
             assert {word for word in words if word.startswith("--") and len(word) > 2} <= options, line
 
 
