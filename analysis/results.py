@@ -21,6 +21,8 @@ from typing import Any
 import duckdb
 from filelock import FileLock
 
+from analysis.results_data import data_parts, release_id
+
 FILE = "results.duckdb"
 PLAN = Path(__file__).with_name("plan.toml")
 """The frozen analysis plan; its hash stands in every result."""
@@ -37,9 +39,9 @@ class ResultError(ValueError):
 class Stamp:
     """What a result came from.
 
-    `database` is the published file, beside which the result is written. `release` names the data: it changes when a
-    landed file does, not with the time. `plan_hash` is None where there is no frozen plan. `is_synthetic`: a synthetic
-    delivery is among the data.
+    `database` is the published file, beside which the result is written. `release` names the data of the studies it
+    was computed from: it changes when a landed file, a correction or a published row of theirs does, not with the
+    time. `plan_hash` is None where there is no frozen plan. `is_synthetic`: a synthetic delivery is among the data.
     """
 
     database: Path
@@ -47,6 +49,8 @@ class Stamp:
     plan_hash: str | None
     seed: int | None
     is_synthetic: bool
+    studies: tuple[str, ...] = ()
+    """Those it was computed from; kept beside the results, so that it can be told whether they are outdated."""
 
 
 def stamp_of(database: Path, *, seed: int | None = None, studies: Sequence[str] | None = None) -> Stamp:
@@ -65,13 +69,14 @@ def stamp_of(database: Path, *, seed: int | None = None, studies: Sequence[str] 
         if absent:
             raise ResultError(f"no landing of {', '.join(absent)} in {database}: land the study and build first")
         landed = [row for row in landed if row[0] in set(studies)]
-    told = "\n".join("|".join(map(str, row)) for row in landed)
+    used = tuple(sorted({str(row[0]) for row in landed}))
     return Stamp(
         database=Path(database),
-        release=f"landings-{hashlib.sha256(told.encode()).hexdigest()[:16]}",
+        release=release_id(data_parts(database), used),
         plan_hash=plan_hash(),
         seed=seed,
         is_synthetic=any(row[3] for row in landed),
+        studies=used,
     )
 
 
@@ -156,6 +161,8 @@ def _put(connection: duckdb.DuckDBPyConnection, name: str, frame: Any, stamp: St
         f"insert or replace into written select ?, (select count(*) from {name}), ?",
         [name, datetime.now(UTC).replace(tzinfo=None, microsecond=0)],
     )
+    connection.execute("create table if not exists releases (release varchar primary key, studies varchar[])")
+    connection.execute("insert or replace into releases values (?, ?)", [stamp.release, list(stamp.studies)])
     connection.execute("drop table fresh")
     connection.execute("commit")
     connection.execute("checkpoint")

@@ -54,7 +54,7 @@ def staging_sql(study: Study, form: Form) -> str:
 with
 
 delivered as (
-    select * from {{{{ source('{study.name}', '{form.name}') }}}}
+    {{{{ delivered('{study.name}', '{form.name}') }}}}
 ),
 
 cleaned as (

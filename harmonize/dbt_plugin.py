@@ -18,6 +18,7 @@ from dbt.flags import get_flags
 from duckdb import DuckDBPyConnection
 from filelock import FileLock, Timeout
 
+from harmonize.corrections.table import ensure_corrections
 from harmonize.genotypes.stages import ensure_stages
 from harmonize.landing import ensure_raw
 from harmonize.links import ensure_links
@@ -45,7 +46,9 @@ class Plugin(BasePlugin):
             raise RuntimeError(
                 f"another build is working in {house.next}; wait for it, or read with --target published"
             ) from None
-        ensure_raw(studies(), house)
+        known = studies()
+        ensure_raw(known, house)
+        ensure_corrections(known, house)
         ensure_links(house)
         ensure_stages(house)
         self.raw_at_start = raw_state(house)

@@ -57,6 +57,21 @@ class Warehouse:
         return self.root / "links" / "estimated_links.parquet"
 
     @property
+    def corrections(self) -> Path:
+        """Every correction ever entered or withdrawn, one JSON object per line."""
+        return self.root / "corrections" / "corrections.jsonl"
+
+    @property
+    def replayed(self) -> Path:
+        """What the corrections come to on the forms that are landed now, as the build reads it."""
+        return self.raw / "corrections.parquet"
+
+    @property
+    def releases(self) -> Path:
+        """Frozen releases, a folder each."""
+        return self.root / "releases"
+
+    @property
     def report(self) -> Path:
         """Pages made from the published file."""
         return self.root / "report"

@@ -7,7 +7,7 @@ names: `x` (trimmed text, null where missing), `x__missing` (why it is null) and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,6 +22,8 @@ from schemas.parents import REASONS
 from schemas.sql import SQL_TYPES, literal
 
 _T = TypeVar("_T")
+SLOT = "{slot}"
+"""The name of the row's slot, as an argument."""
 _LITERALS = {"integer": r"-?\d+", "double": r"-?\d+(\.\d+)?", "boolean": "true|false", "items": r"(?!)"}
 """How a value of each type is written in a mapping document."""
 
@@ -436,18 +438,15 @@ def _parse(context: _Context) -> Expression:
 
 
 def _items(context: _Context) -> Expression:
-    if context.type != "items" or len(context.parts) < 2:
-        raise context.error("items needs an instrument and its columns", "Write INSTRUMENT; column; column ...")
-    instrument, *columns = context.parts
-    try:
-        ranges = item_ranges(instrument)
-    except KeyError as error:
-        raise context.error(str(error.args[0]), "Correct the instrument or add its items to the seed") from None
-    if len(columns) != len(ranges):
+    if context.type != "items" or (len(context.parts) < 2 and context.parts != [SLOT]):
         raise context.error(
-            f"{instrument} has {len(ranges)} items, {len(columns)} columns are given",
-            "Name one column per item in the order of the item seed; write - for an item that was not asked",
+            "items needs an instrument and its columns",
+            f"Write INSTRUMENT; column; column ..., or {SLOT} where slots are called like instruments",
         )
+    instrument, *columns = context.parts
+    if instrument == SLOT:
+        return _items_by_slot(context, columns)
+    ranges = _ranges(context, instrument, columns)
     parsed: dict[str, str] = {}
     issues: list[tuple[tuple[str, ...], str]] = []
     values = []
@@ -465,6 +464,58 @@ def _items(context: _Context) -> Expression:
     some = f"coalesce({', '.join(values)}) is not null"
     listed = ", ".join(f"'{v}'" for v in values)
     return Expression(f"case when {some} then {{{{ list_of([{listed}]) }}}} end", parsed, issues=issues)
+
+
+def _ranges(context: _Context, instrument: str, columns: Sequence[str]) -> list[tuple[float, float]]:
+    """The ranges of an instrument's items, of which there must be as many as columns. Raises MappingError."""
+    try:
+        ranges = item_ranges(instrument)
+    except KeyError as error:
+        raise context.error(str(error.args[0]), "Correct the instrument or add its items to the seed") from None
+    if len(columns) != len(ranges):
+        raise context.error(
+            f"{instrument} has {len(ranges)} items, {len(columns)} columns are given",
+            "Name one column per item in the order of the item seed; write - for an item that was not asked",
+        )
+    return ranges
+
+
+def _items_by_slot(context: _Context, columns: list[str]) -> Expression:
+    """Each slot is called like its instrument and holds its items in order; instruments may differ in length.
+
+    Helper k is item k of whatever slot the row is of, so a questionnaire of many parts needs as many helpers and issue
+    bits as its longest part has items, not as it has items at all.
+    """
+    slots = context.need_slots(SLOT)
+    if columns:
+        raise context.error(f"{SLOT} takes no columns beside it", "The columns are those of unpivot")
+    ranges = [_ranges(context, slot.name, slot.columns) for slot in slots]
+    for slot, mine in zip(slots, ranges, strict=True):
+        for column, low_high in zip(slot.columns, mine, strict=True):
+            context.check_missing_codes(column, low_high)
+    parsed: dict[str, str] = {}
+    issues: list[tuple[tuple[str, ...], str]] = []
+    for i in range(max(map(len, ranges))):
+        t, v = context.name("t", i + 1), context.name("v", i + 1)
+        texts, values, places = [], [], []
+        for no, (slot, mine) in enumerate(zip(slots, ranges, strict=True), start=1):
+            places.append(slot.columns[i] if i < len(mine) else slot.columns[0])  # a place that no row can fail
+            if i < len(mine):
+                column, (low, high) = slot.columns[i], mine[i]
+                mark = _mark(context.block.form.column(column).decimal)
+                texts.append(f"when {no} then {column}")
+                values.append(f"when {no} then {{{{ item_value('{column}', {low:g}, {high:g}{mark}) }}}}")
+        parsed[t] = f"case slot_no {' '.join(texts)} end"
+        parsed[v] = f"case slot_no {' '.join(values)} end"
+        issues.append((tuple(places), f"{t} is not null and {v} is null"))
+    lists = []
+    for no, mine in enumerate(ranges, start=1):
+        items = [context.name("v", i + 1) for i in range(len(mine))]
+        listed = ", ".join(f"'{v}'" for v in items)
+        lists.append(
+            f"when slot_no = {no} and coalesce({', '.join(items)}) is not null then {{{{ list_of([{listed}]) }}}}"
+        )
+    return Expression(f"case {' '.join(lists)} end", parsed, issues=issues)
 
 
 def _sql(context: _Context) -> Expression:

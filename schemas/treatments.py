@@ -24,8 +24,8 @@ TREATMENTS = Entity(
         ),
         "record_kind": column(
             "text",
-            "What the row records.",
-            checks.isin("record_kind", ("visit_dose", "interval", "session", "history_trial")),
+            "What the row records; reported is a drug the person names, no treatment of the study.",
+            checks.isin("record_kind", ("visit_dose", "interval", "session", "history_trial", "reported")),
             nullable=False,
         ),
         "step_id": column("text", "Step the record belongs to."),

@@ -12,7 +12,7 @@ import altair as alt
 import pandas as pd
 
 from analysis.report import figures
-from analysis.results import stamp_of
+from analysis.report.shown import about, is_current
 from analysis.warehouse import Warehouse
 
 _PUBLISHED = """
@@ -50,9 +50,9 @@ def _section(warehouse: Warehouse, link: dict[Any, Any]) -> dict[str, Any]:
         "release": link["release"],
         "plan": "no frozen plan" if pd.isna(link["plan_hash"]) else f"plan {str(link['plan_hash'])[:12]}",
         "seed": link["seed"],
-        "is_current": _release(warehouse, studies) == link["release"],
-        "n_persons": _tens(link["n_persons"]),
-        "n_pairs": _tens(link["n_pairs"]),
+        "is_current": is_current(warehouse, studies, str(link["release"])),
+        "n_persons": about(link["n_persons"]),
+        "n_pairs": about(link["n_pairs"]),
         "correlation": link["correlation"],
         "degrees": (link["degree_x"], link["degree_y"], link["degree_cross"]),
         "bootstraps": link["bootstraps"],
@@ -61,7 +61,7 @@ def _section(warehouse: Warehouse, link: dict[Any, Any]) -> dict[str, Any]:
         "has_items": bool((points["method"] == "irt").any()),
         "agreement": _of(warehouse, "linking_agreement", name).to_dict("records"),
         "groups": [
-            {**row, "about": _tens(row["n_persons"]), "of": GROUPS.get(str(row["by"]), str(row["by"]))}
+            {**row, "about": about(row["n_persons"]), "of": GROUPS.get(str(row["by"]), str(row["by"]))}
             for row in groups[groups["why_not"].isna()].to_dict("records")
         ],
         "invariance": [
@@ -77,16 +77,6 @@ def _of(warehouse: Warehouse, table: str, link_id: str) -> pd.DataFrame:
     if f"results.{table}" not in warehouse.columns:
         return pd.DataFrame({"why_not": []})
     return warehouse.frame(f"select * from results.{table} where link_id = :link_id", link_id=link_id)
-
-
-def _release(warehouse: Warehouse, studies: list[str]) -> str | None:
-    """What the landings of the studies are called now; None where one of them is gone."""
-    landed = set(warehouse.frame("select distinct study from quality.landings")["study"])
-    return stamp_of(warehouse.database, studies=studies).release if set(studies) <= landed else None
-
-
-def _tens(n: Any) -> str:
-    return f"about {round(int(n), -1):,}"
 
 
 def _figure(points: pd.DataFrame, published: pd.DataFrame, link: dict[Any, Any]) -> figures.Figure:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.report import figures
 from analysis.report.disclosure import Counts, Key, Published, Shown
-from analysis.results import stamp_of
+from analysis.report.shown import is_current
 from analysis.warehouse import Warehouse
 
 COLOURS = ("#2f6f8f", "#6aa3bd", "#8f9a5b", "#d8a47f", "#b5533c", "#5b4a72")
@@ -54,7 +54,7 @@ def _section(warehouse: Warehouse, run: dict[Any, Any], minimum: int) -> dict[st
         "studies": studies,
         "linked": [s for s in str(run["linked_studies"] or "").split(";") if s],
         "synthetic": bool(run["is_synthetic"]),
-        "is_current": _is_current(warehouse, studies, str(run["release"])),
+        "is_current": is_current(warehouse, studies, str(run["release"])),
         "models": models,
         "classes": [],
         "figure": None,
@@ -95,11 +95,6 @@ def _of(warehouse: Warehouse, table: str, run_id: str) -> pd.DataFrame:
     if f"results.trajectory_{table}" not in warehouse.columns:
         return pd.DataFrame()
     return warehouse.frame(f"select * from results.trajectory_{table} where run_id = :run", run=run_id)
-
-
-def _is_current(warehouse: Warehouse, studies: list[str], release: str) -> bool:
-    landed = set(warehouse.frame("select distinct study from quality.landings")["study"])
-    return set(studies) <= landed and stamp_of(warehouse.database, studies=studies).release == release
 
 
 def _counts(

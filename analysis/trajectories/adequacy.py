@@ -9,18 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from analysis.trajectories import courses, estimates, likelihood
 from analysis.trajectories.conditional import given
-from analysis.trajectories.enumeration import refit
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.result import Trajectories
 from analysis.trajectories.show import observed
+from analysis.trajectories.threads import one_thread
 
 Array = NDArray[np.float64]
 
 __all__ = ["SplitHalf", "observed", "posterior_table", "residual_table", "residuals", "split_half"]
 
 
-def posterior_table(result: Trajectories) -> pd.DataFrame:
+def posterior_table(result: Fitted) -> pd.DataFrame:
     """One row per modal class: mean posteriors `p1` … `pk`, `odds` of correct classification, `mismatch`.
 
     `odds` (Nagin 2005) compare the odds of the mean posterior with those of the class share; above 5 is usual.
@@ -48,7 +48,7 @@ def residuals(result: Trajectories) -> pd.DataFrame:
     scores as they stand, so at a floor it is not centred.
     """
     design = result.design
-    means = design.to.beta(result.natural.beta[0]) @ design.x.T
+    means = result.row_means()
     weight = result.probabilities[design.person].T
     fitted = (weight * means).sum(axis=0)
     own = given(design, result.phi)
@@ -103,7 +103,7 @@ class SplitHalf:
         return float(self.courses["difference"].abs().max())
 
 
-def split_half(result: Trajectories, seed: int = 0, starts: int = 0) -> SplitHalf:
+def split_half(result: Fitted, seed: int = 0, starts: int = 0) -> SplitHalf:
     """Fit two random halves of the persons, each from the solution and from `starts` new starts, and compare them.
 
     The classes of a half are matched to those of the whole by their mean courses.
@@ -112,15 +112,15 @@ def split_half(result: Trajectories, seed: int = 0, starts: int = 0) -> SplitHal
     rng = np.random.default_rng(seed)
     half = rng.permutation(design.n) % 2
     grid = np.linspace(design.time.min(), design.time.max(), 13)
-    rows = courses.rows_at(design, grid)
-    whole = courses.means(design, result.phi, rows)[0]
+    whole = result.means_at(result.phi, grid)
     means, shares, modal = [], [], []
     for h in (0, 1):
-        phi = refit(result, design.data.take(np.flatnonzero(half == h)), rng, starts)
-        far = ((whole[:, None] - courses.means(design, phi, rows)[0][None]) ** 2).sum(axis=-1)
-        phi = estimates.permuted(design, phi, linear_sum_assignment(far)[1])
-        means.append(courses.means(design, phi, rows)[0])
-        joint = likelihood.effects(design.st, design.data, phi)[0]
+        with one_thread():
+            phi = result.refit(result.data.take(np.flatnonzero(half == h)), rng, starts)
+        far = ((whole[:, None] - result.means_at(phi, grid)[None]) ** 2).sum(axis=-1)
+        phi = result.permuted(phi, linear_sum_assignment(far)[1])
+        means.append(result.means_at(phi, grid))
+        joint = result.log_joint_at(phi)
         p = np.exp(joint - np.logaddexp.reduce(joint, axis=0)).T
         shares.append(np.average(p[half == h], axis=0))
         modal.append(p.argmax(axis=1))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from analysis.trajectories import courses, newton, params
-from analysis.trajectories.censored import CensoredPanel
+from analysis.trajectories import courses, newton
 from analysis.trajectories.design import Design
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.labels import PLAN, TfRule, label, weeks
 from analysis.trajectories.likelihood import objective
-from analysis.trajectories.result import Trajectories
-from analysis.trajectories.search import climb, one_class
-from analysis.trajectories.starts import draw
+from analysis.trajectories.redraw import simulate_scores
 from analysis.trajectories.threads import one_thread
+
+if TYPE_CHECKING:
+    from analysis.trajectories.result import Trajectories
+
+__all__ = ["LabelStability", "LikelihoodRatio", "label_stability", "likelihood_ratio", "simulate_scores"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -43,29 +47,9 @@ class LikelihoodRatio:
         return float((1 + (self.drawn >= self.statistic).sum()) / (1 + len(self.drawn)))
 
 
-def simulate_scores(design: Design, phi: Array, rng: np.random.Generator) -> Array:
-    """Scores (rows,) in the units of the frame at the times of the design, drawn from the model at `phi`."""
-    st, to = design.st, design.to
-    nat = params.natural(st, phi[None])
-    logits = np.zeros((design.n, st.k))
-    logits[:, :-1] = (nat.gamma[0] @ design.panel.membership).T
-    klass = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    regime = klass if st.regimes > 1 else np.zeros(design.n, dtype=int)
-    lift = to.scale * to.random_inverse @ nat.factor[0]
-    effects = np.einsum("nqr,nr->nq", lift[regime], rng.normal(size=(design.n, st.q)))
-    sd = to.scale * np.sqrt(nat.s2[0][regime, design.panel.group])
-    beta = to.beta(nat.beta[0])[klass]
-    mean = (design.x * beta[design.person]).sum(axis=1) + (design.z * effects[design.person]).sum(axis=1)
-    found: Array = mean + sd[design.person] * rng.normal(size=len(mean))
-    if design.spec.family == "censored":
-        low, high = design.spec.floor, design.spec.ceiling
-        found = np.clip(found, -np.inf if low is None else low, np.inf if high is None else high)
-    return found
-
-
 def likelihood_ratio(
-    small: Trajectories,
-    large: Trajectories,
+    small: Fitted,
+    large: Fitted,
     replicates: int = 100,
     *,
     starts: int = 20,
@@ -75,12 +59,16 @@ def likelihood_ratio(
 ) -> LikelihoodRatio:
     """Test `small` against `large`, which has one class more, on `replicates` sets of scores drawn from `small`.
 
-    In each set the larger model gets `starts` starts beside the solution. Same numbers whatever `jobs`.
+    In each set both models get `starts` starts beside the solution. Same numbers whatever `jobs`.
     """
+    if type(small) is not type(large):
+        raise ValueError(f"{small.family} against {large.family}: the test is for models of one kind")
     if large.k != small.k + 1:
         raise ValueError(f"{small.k} against {large.k} classes: the test is for one class more")
     seeds = np.random.SeedSequence(seed).spawn(replicates)
-    work = (delayed(_replicate)(small.design, small.phi, large.design, large.phi, s, starts) for s in seeds)
+    # without what the fits have worked out already, which every process would be sent
+    few, many = replace(small), replace(large)
+    work = (delayed(_replicate)(few, many, s, starts) for s in seeds)
     drawn: list[float] = []
     for done, value in enumerate(Parallel(n_jobs=jobs, return_as="generator")(work), start=1):
         drawn.append(value)
@@ -92,29 +80,16 @@ def likelihood_ratio(
     return LikelihoodRatio(small.k, statistic, values[usable], int((~usable).sum()))
 
 
-def _replicate(
-    small: Design, small_phi: Array, large: Design, large_phi: Array, seed: np.random.SeedSequence, starts: int
-) -> float:
+def _replicate(small: Fitted, large: Fitted, seed: np.random.SeedSequence, starts: int) -> float:
     """Twice the gain in log-likelihood in one drawn set; nan where a model did not converge."""
     rng = np.random.default_rng(seed)
     with one_thread():
-        data = small.with_scores(simulate_scores(small, small_phi, rng))
-        seen = data.panel if isinstance(data, CensoredPanel) else data
-        single = one_class(small.st, data)
+        data = small.redrawn(rng)
         values = []
-        for design, phi in ((small, small_phi), (large, large_phi)):
-            st = design.st
-            ends = newton.maximise(objective(st, data), phi[None])
-            if st.k > 1:
-                base = params.natural(st.with_classes(1), single.phi)
-                ends = _better(ends, climb(st, data, draw(st, seen, base, starts, rng)))
-            best = np.where(ends.converged, ends.loglik, -np.inf).max()
-            values.append(best)
+        for fit in (small, large):
+            ends = fit.climbed(data, rng, starts, drawn=True)
+            values.append(np.where(ends.converged, ends.loglik, -np.inf).max())
     return float(2 * (values[1] - values[0])) if np.isfinite(values).all() else float("nan")
-
-
-def _better(a: newton.Maxima, b: newton.Maxima) -> newton.Maxima:
-    return newton.Maxima(*(np.concatenate([getattr(a, n), getattr(b, n)]) for n in a.__dataclass_fields__))
 
 
 @dataclass(frozen=True)

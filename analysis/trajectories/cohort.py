@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -31,6 +31,12 @@ _SCHEMA = pa.DataFrameSchema(
 )
 
 
+KEYS = tuple(
+    f"{prefix}{name}" for prefix in ("", "base_") for name in "instrument_id day rater contact occasion".split()
+)
+"""Which rating a score, and which the baseline, is."""
+
+
 class CohortError(ValueError):
     """The view holds no cohort for the question; the message says what is missing and what to do."""
 
@@ -40,7 +46,8 @@ class Cohort:
     """Scores of a population: `frame` (one row per person and day) and how it came about.
 
     frame: subject_id, study_id, site, week (from the start of the first treatment), score, baseline, link (how the
-    score came to its scale). counts: persons and scores at each stage. scale: of all scores.
+    score came to its scale). counts: persons and scores at each stage. scale: of all scores. keys: row by row which
+    ratings the score and the baseline are (instrument_id, day, rater, contact, occasion; the baseline's with base_).
     """
 
     name: str
@@ -48,6 +55,7 @@ class Cohort:
     scale: str
     counts: dict[str, int]
     linked: tuple[str, ...]
+    keys: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def studies(self) -> tuple[str, ...]:
@@ -96,9 +104,10 @@ def read_cohort(
     counts["persons_without_baseline"] = counts["persons_with_scores"] - counts["persons"]
     if kept.empty:
         raise CohortError(f"no person of {', '.join(wanted)} has a baseline on {on}")
-    frame = _SCHEMA.validate(kept.reset_index(drop=True))
+    kept = kept.reset_index(drop=True)
+    frame = _SCHEMA.validate(kept.drop(columns=list(KEYS)))
     linked = sorted(set(frame.loc[frame["link"] != "as_measured", "study_id"]))
-    return Cohort(population, frame, on, counts, tuple(linked))
+    return Cohort(population, frame, on, counts, tuple(linked), kept[list(KEYS)])
 
 
 def specification(plan: Plan, cohort: Cohort, *, family: str = "gaussian") -> GrowthMixture:
@@ -160,7 +169,9 @@ def _sql(view: str, of: Population, scale: str, studies: Sequence[str]) -> str:
             inner join chosen on view.study_id = chosen.study_id and view.instrument_id = chosen.instrument_id
         ),
         baselines as (
-            select subject_id, value as baseline
+            select
+                subject_id, value as baseline, instrument_id as base_instrument_id, day as base_day,
+                rater as base_rater, contact as base_contact, occasion as base_occasion
             from scored
             where role = 'baseline'
             qualify row_number() over (partition by subject_id order by occasion, rater, contact) = 1
@@ -172,7 +183,9 @@ def _sql(view: str, of: Population, scale: str, studies: Sequence[str]) -> str:
             cast(week as double) as week,
             cast(value as double) as score,
             cast(baseline as double) as baseline,
-            case when is_own then 'as_measured' else 'linked' end as link
+            case when is_own then 'as_measured' else 'linked' end as link,
+            scored.instrument_id, scored.day, scored.rater, scored.contact, scored.occasion,
+            base_instrument_id, base_day, base_rater, base_contact, base_occasion
         from scored
         left join baselines on scored.subject_id = baselines.subject_id
         where role = 'follow_up' and is_in_window and value is not null

@@ -84,14 +84,27 @@ def given(design: Design, phi: Array, frame: pd.DataFrame | None = None) -> Give
     )
 
 
-def new_data(design: Design, frame: pd.DataFrame) -> tuple[Data, pd.Index, pd.DataFrame]:
-    """The rows of `frame` in the coordinates of the fit; persons in the order in which they first appear.
+@dataclass(frozen=True)
+class NewRows:
+    """Rows of a new frame with persons together: `data`, `scores` (rows,) nan where there is none, `codes` (rows,) of
+    the `persons`, who stand in the order in which they first appear, and `covariates`, one row each.
+    """
+
+    data: pd.DataFrame
+    scores: Array
+    codes: NDArray[np.intp]
+    persons: pd.Index
+    covariates: pd.DataFrame
+
+
+def new_rows(design: Design, frame: pd.DataFrame) -> NewRows:
+    """The rows of `frame` as the design of a fit reads them.
 
     Raises DesignError for a column that is absent, a covariate that is missing or a level that was not fitted.
     """
-    spec, st, to, templates = design.spec, design.st, design.to, design.templates
+    spec = design.spec
     columns = [c for c in design.covariates.columns if c != spec.weights and c != spec.cluster]
-    absent = [c for c in columns if c not in frame.columns]
+    absent = [c for c in (*columns, spec.outcome) if c not in frame.columns]
     if absent:
         raise DesignError(f"the new rows have no column {', '.join(map(str, absent))}")
     data = plain(frame[[c for c in columns if c != spec.person]])
@@ -113,6 +126,14 @@ def new_data(design: Design, frame: pd.DataFrame) -> tuple[Data, pd.Index, pd.Da
     data, codes, y = data.iloc[order].reset_index(drop=True), codes[order], scored[order]
     first = np.searchsorted(codes, np.arange(len(persons)))
     covariates = data.iloc[first].reset_index(drop=True)
+    return NewRows(data, y, codes.astype(np.intp), pd.Index(persons), covariates)
+
+
+def new_data(design: Design, frame: pd.DataFrame) -> tuple[Data, pd.Index, pd.DataFrame]:
+    """The rows of `frame` in the coordinates of the fit; raises as `new_rows`."""
+    spec, st, to, templates = design.spec, design.st, design.to, design.templates
+    rows = new_rows(design, frame)
+    data, y, codes, persons, covariates = rows.data, rows.scores, rows.codes, rows.persons, rows.covariates
     known = np.isfinite(y)
     visits = np.bincount(codes[known], minlength=len(persons)).astype(float)
     membership = columns_of(templates.membership, covariates) @ to.membership_inverse
@@ -122,8 +143,8 @@ def new_data(design: Design, frame: pd.DataFrame) -> tuple[Data, pd.Index, pd.Da
     empty = np.zeros((len(st.pairs[0]), len(persons)))
     panel = Panel(empty, visits, np.ascontiguousarray(membership.T), group)
     if not known.any():
-        return panel, pd.Index(persons), covariates
-    return _scored(design, panel, data[known], y[known], codes[known]), pd.Index(persons), covariates
+        return panel, persons, covariates
+    return _scored(design, panel, data[known], y[known], codes[known]), persons, covariates
 
 
 def _scored(design: Design, panel: Panel, rows: pd.DataFrame, y: Array, codes: NDArray[np.intp]) -> Data:

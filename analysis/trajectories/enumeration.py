@@ -6,25 +6,22 @@ not used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.trajectories import params
-from analysis.trajectories.censored import CensoredPanel
 from analysis.trajectories.design import Design, GrowthMixture, build
-from analysis.trajectories.em import em
-from analysis.trajectories.likelihood import Data, loglik, objective
-from analysis.trajectories.newton import maximise
-from analysis.trajectories.result import Trajectories
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.search import fit_design, one_class
-from analysis.trajectories.starts import draw
 from analysis.trajectories.threads import one_thread
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from analysis.trajectories.ordinal import OrdinalGrowth
+
 Progress = Callable[[str], None]
 
 WITHIN = 10.0
@@ -33,15 +30,18 @@ WITHIN = 10.0
 
 @dataclass(frozen=True)
 class Enumeration:
-    """Fits with 1, 2, … classes. `table` has one row each; `chosen` is None where no fit is admissible."""
+    """Fits with 1, 2, … classes. `table` has one row each; `chosen` is None where no fit is admissible.
 
-    fits: tuple[Trajectories, ...]
+    `fits` are `Trajectories`, or `OrdinalTrajectories` where an item was enumerated.
+    """
+
+    fits: tuple[Any, ...]
     table: pd.DataFrame
     chosen: int | None
     why: str
 
     @property
-    def best(self) -> Trajectories:
+    def best(self) -> Any:
         """The chosen fit. Raises ValueError where none is admissible."""
         if self.chosen is None:
             raise ValueError(self.why)
@@ -49,7 +49,7 @@ class Enumeration:
 
 
 def enumerate_classes(
-    spec: GrowthMixture,
+    spec: GrowthMixture | OrdinalGrowth,
     frame: pd.DataFrame,
     ks: Sequence[int] = (1, 2, 3, 4, 5, 6),
     *,
@@ -57,29 +57,88 @@ def enumerate_classes(
     max_starts: int = 400,
     seed: int = 0,
     folds: int = 0,
+    replicates: int = 0,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Enumeration:
     """Fit `spec` with each number of classes in `ks`; `spec.k` is not used.
 
     With `folds` the log-likelihood of persons left out is added (column `predictive`): folds are the same for all
-    numbers. Weights are refused: the plan enumerates unweighted.
+    numbers. With `replicates` the bootstrap likelihood-ratio test against one class fewer is added (column `blrt`, its
+    p-value; missing where the number below was not fitted), on `jobs` processes. Neither is used for the choice.
+    Weights are refused: the plan enumerates unweighted.
     """
     if spec.weights is not None:
         raise ValueError("enumeration is unweighted (plan): take weights out of the specification")
+    if len(set(ks)) != len(ks) or not ks or min(ks) < 1:
+        raise ValueError(f"ks = {tuple(ks)}: give different numbers of classes from 1 up")
+    fits = _fits(spec, frame, sorted(ks), starts, max_starts, seed, progress)
+    table = pd.DataFrame([f.criteria() for f in fits])
+    if folds:
+        table["predictive"] = [_left_out(f, folds, seed, progress) for f in fits]
+    if replicates:
+        table["blrt"] = [_test(f, fits, replicates, seed, jobs, progress) for f in fits]
+    chosen, why = choose(table)
+    return Enumeration(tuple(fits), table, chosen, why)
+
+
+def _fits(
+    spec: GrowthMixture | OrdinalGrowth,
+    frame: pd.DataFrame,
+    ks: Sequence[int],
+    starts: int,
+    max_starts: int,
+    seed: int,
+    progress: Progress | None,
+) -> list[Any]:
+    """One fit for each number; what they share is worked out once."""
+    if not isinstance(spec, GrowthMixture):
+        return [
+            spec.with_classes(k).fit(frame, starts=starts, max_starts=max_starts, seed=seed + k, progress=progress)
+            for k in ks
+        ]
     with one_thread():
         design = build(spec.with_classes(1), frame)
         single = one_class(design.st, design.data)
-    fits = []
-    for k in sorted(ks):
-        mine = with_classes(design, k)
-        fits.append(
-            fit_design(mine, starts=starts, max_starts=max_starts, seed=seed + k, single=single, progress=progress)
+    return [
+        fit_design(
+            with_classes(design, k),
+            starts=starts,
+            max_starts=max_starts,
+            seed=seed + k,
+            single=single,
+            progress=progress,
         )
-    table = pd.DataFrame([f.criteria() for f in fits])
-    if folds:
-        table["predictive"] = [predictive(f, folds, seed) for f in fits]
-    chosen, why = choose(table)
-    return Enumeration(tuple(fits), table, chosen, why)
+        for k in ks
+    ]
+
+
+def _left_out(fit: Fitted, folds: int, seed: int, progress: Progress | None) -> float:
+    if progress:
+        progress(f"{fit.k} classes: persons left out in {folds} folds")
+    return predictive(fit, folds, seed)
+
+
+def _test(
+    fit: Fitted, fits: Sequence[Fitted], replicates: int, seed: int, jobs: int, progress: Progress | None
+) -> float:
+    """The p-value against one class fewer; nan where that was not fitted."""
+    from analysis.trajectories.bootstrap import likelihood_ratio
+
+    smaller = [f for f in fits if f.k == fit.k - 1]
+    if not smaller:
+        return float("nan")
+    return likelihood_ratio(smaller[0], fit, replicates, seed=seed, jobs=jobs, progress=progress).p_value
+
+
+def numbers_of_classes(text: str | None) -> tuple[int, ...] | None:
+    """`1-6` or `3` as numbers of classes; None for None. Raises ValueError for anything else."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d?)(?:-([1-9]\d?))?", text.strip())
+    if found is None or int(found[2] or found[1]) < int(found[1]):
+        raise ValueError(f"{text!r} is no range of numbers of classes; write 1-6, or 3")
+    return tuple(range(int(found[1]), int(found[2] or found[1]) + 1))
 
 
 def with_classes(design: Design, k: int) -> Design:
@@ -106,33 +165,16 @@ def choose(table: pd.DataFrame) -> tuple[int | None, str]:
     return k, text
 
 
-def predictive(fit: Trajectories, folds: int, seed: int, starts: int = 10) -> float:
+def predictive(fit: Fitted, folds: int, seed: int, starts: int = 10) -> float:
     """Log-likelihood of persons left out in `folds` parts, in the units of the frame.
 
     Each part is fitted anew from the full solution and from `starts` starts of its own; the better is used.
     """
-    design = fit.design
     rng = np.random.default_rng(seed)
-    part = rng.permutation(design.n) % folds
+    part = rng.permutation(fit.n) % folds
     total = 0.0
-    for f in range(folds):
-        training, held = design.data.take(np.flatnonzero(part != f)), design.data.take(np.flatnonzero(part == f))
-        phi = refit(fit, training, rng, starts)
-        total += loglik(design.st, held, phi)
-    return total - design.seen_rows(design.data) * float(np.log(design.to.scale))
-
-
-def refit(fit: Trajectories, data: Data, rng: np.random.Generator, starts: int = 0) -> Array:
-    """The solution on other persons (or weights), from the solution of `fit` and from `starts` new starts."""
-    st = fit.design.st
-    points = fit.phi[None]
-    if starts and st.k > 1:
-        seen = data.panel if isinstance(data, CensoredPanel) else data
-        single = one_class(st, data)
-        drawn = draw(st, seen, params.natural(st.with_classes(1), single.phi), starts, rng)
-        points = np.concatenate([points, params.free(st, em(st, seen, drawn, 10))])
-    ends = maximise(objective(st, data), points)
-    value = np.where(ends.converged & np.isfinite(ends.loglik), ends.loglik, -np.inf)
-    best = int(np.argmax(value)) if np.isfinite(value).any() else int(np.argmax(ends.loglik))
-    found: Array = ends.phi[best]
-    return found
+    with one_thread():
+        for f in range(folds):
+            training, held = fit.data.take(np.flatnonzero(part != f)), fit.data.take(np.flatnonzero(part == f))
+            total += fit.loglik_of(held, fit.refit(training, rng, starts))
+    return total

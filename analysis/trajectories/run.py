@@ -14,16 +14,19 @@ import numpy as np
 import pandas as pd
 
 from analysis.plan import Plan, deviations, read_plan
-from analysis.results import Stamp, stamp_of, write_result
-from analysis.trajectories import labels
+from analysis.results import ResultError, Stamp, stamp_of, write_result
+from analysis.trajectories import checks, labels
 from analysis.trajectories.bootstrap import label_stability
 from analysis.trajectories.cohort import Cohort, first_lines, read_cohort, specification
 from analysis.trajectories.enumeration import Enumeration, enumerate_classes
 from analysis.trajectories.labels import TfRule
+from analysis.trajectories.linked import Carried, Draws, draw
 from analysis.trajectories.result import Trajectories
 from analysis.warehouse import connect
 
 Say = Callable[[str], None]
+SHOWN = ("predictive", "blrt")
+"""Criteria that cost more than a fit: computed where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Asked:
     """What is asked; None takes the plan's default, anything else is named as a deviation.
 
     studies, scale: of the population. k: numbers of classes. families: `gaussian`, `censored`. replicates: bootstrap
-    refits for the stability of labels; 0 leaves them out.
+    refits for the stability of labels; 0 leaves them out. plausible: draws of linked scores. lrt: replicates of the
+    bootstrap likelihood-ratio test of each number against one fewer; folds: of the predictive likelihood; halves:
+    random divisions for the stability of the classes. The last three decide nothing, and 0 leaves them out.
     """
 
     population: str = "trials"
@@ -44,6 +49,10 @@ class Asked:
     replicates: int | None = None
     seed: int = 1
     jobs: int = 1
+    plausible: int | None = None
+    lrt: int = 0
+    folds: int = 0
+    halves: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,11 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
             warehouse, plan, asked.population, view=asked.view, studies=asked.studies, scale=asked.scale
         )
         about = first_lines(warehouse, cohort)
+        wanted = plan.populations[asked.population].plausible_values if asked.plausible is None else asked.plausible
+        draws = None
+        if wanted and cohort.linked:
+            say(f"plausible values: {wanted} draws of the linked scores")
+            draws = draw(warehouse, cohort, n=wanted, seed=asked.seed)
     stamp = stamp_of(database, seed=asked.seed, studies=cohort.studies)
     families = asked.families or tuple(plan.model.family)
     enumerations = {family: _enumerate(plan, cohort, asked, family, say) for family in families}
@@ -78,10 +92,9 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
     fit = chosen.best if chosen.chosen is not None else None
     departed = _departed(plan, asked)
     run_id = "_".join([asked.population, *(asked.studies or ())])
-    tables, verdict = _tables(plan, cohort, asked, fit, about, say)
-    tables["models"] = pd.concat(
-        [e.table.assign(family=f, chosen=e.table["k"] == e.chosen) for f, e in enumerations.items()], ignore_index=True
-    )
+    tables, verdict = _tables(plan, cohort, asked, fit, about, draws, say)
+    models = [e.table.assign(family=f, chosen=e.table["k"] == e.chosen) for f, e in enumerations.items()]
+    tables["models"] = pd.concat([with_shown(m) for m in models], ignore_index=True)
     tables["runs"] = pd.DataFrame(
         [
             {
@@ -89,6 +102,8 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
                 "view": asked.view,
                 "scale": cohort.scale,
                 "linked_studies": ";".join(cohort.linked),
+                "draws": 0 if draws is None else len(draws),
+                "link_error": None if draws is None else draws.source,
                 **cohort.counts,
                 "mean_baseline": cohort.mean_baseline,
                 "k": chosen.chosen,
@@ -102,8 +117,25 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
     )
     tables = {name: _keyed(table, run_id) for name, table in tables.items()}
     for name, table in tables.items():
-        write_result(f"trajectory_{name}", table, stamp=stamp, key=["run_id"])
+        _write(f"trajectory_{name}", table, stamp, say)
     return Run(run_id, cohort, stamp, enumerations, family, fit, verdict, departed, tables)
+
+
+def with_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of models with the criteria that are shown, missing where they were not asked for, as last columns."""
+    others = [c for c in table.columns if c not in SHOWN]
+    return table.reindex(columns=[*others, *SHOWN]).astype(dict.fromkeys(SHOWN, float))
+
+
+def _write(name: str, table: pd.DataFrame, stamp: Stamp, say: Say) -> None:
+    """Beside the results of other runs; where these have the columns of an earlier version they are replaced."""
+    try:
+        write_result(name, table, stamp=stamp, key=["run_id"])
+    except ResultError as error:
+        if "other columns" not in str(error):
+            raise
+        say(f"results.{name} came from an earlier version of this command with other columns: replaced as a whole")
+        write_result(name, table, stamp=stamp)
 
 
 def _keyed(table: pd.DataFrame, run_id: str) -> pd.DataFrame:
@@ -120,6 +152,9 @@ def _enumerate(plan: Plan, cohort: Cohort, asked: Asked, family: str, say: Say) 
         starts=asked.starts or plan.search.starts,
         max_starts=max(plan.search.max_starts, asked.starts or 0),
         seed=asked.seed,
+        folds=asked.folds,
+        replicates=asked.lrt,
+        jobs=asked.jobs,
         progress=lambda what: say(f"{family}: {what}"),
     )
 
@@ -145,6 +180,8 @@ def _departed(plan: Plan, asked: Asked) -> list[str]:
         plan.search, {"k": list(asked.k or plan.search.k), "starts": asked.starts or plan.search.starts}
     )
     lines += deviations(plan.model, {"family": list(asked.families or plan.model.family)})
+    if asked.plausible is not None:
+        lines += deviations(of, {"plausible_values": asked.plausible})
     if asked.replicates is not None:
         lines += deviations(plan.labels, {"bootstrap_refits": asked.replicates})
     return lines
@@ -164,7 +201,13 @@ def rule_of(plan: Plan, *, variant: bool = False) -> TfRule:
 
 
 def _tables(
-    plan: Plan, cohort: Cohort, asked: Asked, fit: Trajectories | None, about: pd.DataFrame, say: Say
+    plan: Plan,
+    cohort: Cohort,
+    asked: Asked,
+    fit: Trajectories | None,
+    about: pd.DataFrame,
+    draws: Draws | None,
+    say: Say,
 ) -> tuple[dict[str, pd.DataFrame], str]:
     if fit is None:
         return {}, "no admissible number of classes: the criteria and problems of each fit say why"
@@ -178,12 +221,19 @@ def _tables(
             fit, baseline, replicates=replicates, rule=rule, seed=asked.seed, jobs=asked.jobs, progress=say
         ).agreement
     uncertain = [bool(a < plan.labels.uncertain_below) for a in agreement]
+    extra, over = {}, None
+    if asked.halves and fit.k > 1:
+        extra["halves"] = checks.halves(fit, asked.halves, asked.seed, say)
+    if draws is not None:
+        more, over = checks.plausible(plan, fit, cohort, draws, rule, say)
+        extra |= more
     say("courses and persons")
     grid = np.arange(0, int(np.ceil(fit.design.time.max())) + 1, dtype=float)
     courses = fit.courses(grid).assign(fall=lambda c: 1 - c["mean"] / baseline)
     classes = fit.classes.assign(
-        label=named, label_30=variant, agreement=agreement, uncertain=uncertain, last_week=fit.last_weeks
-    )
+        label=named, label_30=variant, agreement=agreement, uncertain=uncertain, last_week=fit.last_weeks,
+        agreement_draws=np.full(fit.k, np.nan) if over is None else over.agreement(named),
+    )  # fmt: skip
     for week in (plan.labels.week_from, plan.labels.common_week):
         at = fit.courses([week])
         classes[f"fall_week_{week:g}"] = 1 - at["mean"].to_numpy() / baseline
@@ -193,7 +243,7 @@ def _tables(
         "parameters": fit.parameters("cluster" if fit.design.clusters is not None else "sandwich"),
         "persons": _persons(plan, cohort, fit, named, about),
     }
-    return tables, _verdict(plan, classes, fit)
+    return tables | extra, _verdict(plan, classes, fit) + _over(over, plan)
 
 
 def _persons(plan: Plan, cohort: Cohort, fit: Trajectories, named: Sequence[str], about: pd.DataFrame) -> pd.DataFrame:
@@ -223,3 +273,14 @@ def _verdict(plan: Plan, classes: pd.DataFrame, fit: Trajectories) -> str:
     share = 100 * float(failing["share"].sum())
     doubt = "; label uncertain in the bootstrap" if failing["uncertain"].any() else ""
     return f"{fit.k} classes; treatment failure: {share:.0f} % of persons{doubt}"
+
+
+def _over(over: Carried | None, plan: Plan) -> str:
+    """What the draws of linked scores add to the verdict."""
+    if over is None:
+        return ""
+    found = over.persons["p_tf"].mean()
+    failing = (over.labels == labels.TF).any(axis=1).mean()
+    failed = f" ({over.failed} did not converge)" if over.failed else ""
+    told = f"treatment failure in {failing:.0%} of them, {found:.0%} of persons on average" if failing else ""
+    return f"; over {len(over.labels)} draws of the linked scores{failed}: {told or plan.labels.no_failure}"

@@ -34,6 +34,9 @@ EM_STEPS = 10
 SEARCH_NODES = 5
 """Nodes per random effect while censored models are searched; the best ends are finished with all."""
 
+SEARCH_TOLERANCE = 1e-6
+"""Of Newton's method with so few nodes, where derivatives agree with the value no better: 1e-5 of log-likelihood."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -57,11 +60,14 @@ class Search:
 def climb(st: Structure, data: Data, nat: Natural, em_steps: int = EM_STEPS) -> newton.Maxima:
     """EM for the approach, Newton to finish, from every point of `nat`.
 
-    EM takes censored scores as if they were seen; Newton does not.
+    EM takes censored scores as if they were seen; Newton does not. With fewer nodes than usual the criterion is
+    `SEARCH_TOLERANCE`.
     """
+    rough = isinstance(data, CensoredPanel) and data.nodes <= SEARCH_NODES
     seen = data.panel if isinstance(data, CensoredPanel) else data
     nat = em(st, seen, nat, em_steps)
-    return newton.maximise(objective(st, data), params.free(st, nat))
+    tolerance = SEARCH_TOLERANCE if rough else None
+    return newton.maximise(objective(st, data), params.free(st, nat), tolerance=tolerance)
 
 
 def one_class(st: Structure, data: Data) -> newton.Maxima:
@@ -114,7 +120,7 @@ def _fit(
     st, data = design.st, design.data
     single = single or one_class(st, data)
     if st.k == 1:
-        table, _ = _maxima(single, _shift(design, data))
+        table, _ = different_maxima(single, _shift(design, data))
         return Trajectories(design, single.phi[0], Search(1, 1, table, design.n), int(single.iterations[0]))
     rng = np.random.default_rng(seed)
     part: Data = data
@@ -128,17 +134,17 @@ def _fit(
     while True:
         wanted = starts if ends is None else done
         found = climb(st, part, draw(st, seen, base, wanted, rng))
-        ends = found if ends is None else _join(ends, found)
+        ends = found if ends is None else newton.joined(ends, found)
         done += wanted
-        table, replication = _maxima(ends, _shift(design, part))
+        table, replication = different_maxima(ends, _shift(design, part))
         if progress:
             progress(f"{st.k} classes: best {table['loglik'].iloc[0]:.3f} reached by {replication} of {done} starts")
         if replication >= REPLICATED or 2 * done > max_starts:
             break
     search = Search(done, replication, table, part.n)
     if part is not data:
-        ends = newton.maximise(objective(st, data), ends.phi[_representatives(ends, FINISH)])
-    best = _best(ends)
+        ends = newton.maximise(objective(st, data), ends.phi[representatives(ends, FINISH)])
+    best = best_of(ends)
     # the factors of the covariance turn with the order of the classes, so the ordered point is polished once more
     last = newton.maximise(objective(st, data), courses.in_order(design, ends.phi[best])[None])
     return Trajectories(design, last.phi[0], search, int(ends.iterations[best] + last.iterations[0]))
@@ -149,21 +155,18 @@ def _shift(design: Design, data: Data) -> float:
     return -design.seen_rows(data) * float(np.log(design.to.scale))
 
 
-def _join(a: newton.Maxima, b: newton.Maxima) -> newton.Maxima:
-    return newton.Maxima(*(np.concatenate([getattr(a, n), getattr(b, n)]) for n in a.__dataclass_fields__))
-
-
 def _order(ends: newton.Maxima) -> NDArray[np.intp]:
     """Converged ends first, each sort from the best to the worst."""
     value = np.where(np.isfinite(ends.loglik), ends.loglik, -np.inf)
     return np.lexsort((-value, ~ends.converged))
 
 
-def _best(ends: newton.Maxima) -> int:
+def best_of(ends: newton.Maxima) -> int:
+    """Which end is the best; one that converged goes before all that did not."""
     return int(_order(ends)[0])
 
 
-def _maxima(ends: newton.Maxima, shift: float) -> tuple[pd.DataFrame, int]:
+def different_maxima(ends: newton.Maxima, shift: float) -> tuple[pd.DataFrame, int]:
     """One row per different end, and how many starts reached the first."""
     rows: list[dict[str, object]] = []
     for e in _order(ends):
@@ -177,7 +180,7 @@ def _maxima(ends: newton.Maxima, shift: float) -> tuple[pd.DataFrame, int]:
     return table, int(table["starts"].iloc[0]) if table["converged"].iloc[0] else 0
 
 
-def _representatives(ends: newton.Maxima, wanted: int) -> list[int]:
+def representatives(ends: newton.Maxima, wanted: int) -> list[int]:
     """One start for each of the best different ends."""
     found: list[int] = []
     for e in _order(ends):

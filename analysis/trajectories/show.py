@@ -15,7 +15,7 @@ from analysis.report.disclosure import Counts, Published, minimum_count
 from analysis.trajectories.errors import Problem
 
 if TYPE_CHECKING:
-    from analysis.trajectories.result import Trajectories
+    from analysis.trajectories.fitted import Fitted
 
 Array = NDArray[np.float64]
 
@@ -28,11 +28,12 @@ td, th { padding: .2em .7em; text-align: right; border-bottom: 1px solid #d9dee3
 """
 
 
-def summary(result: Trajectories) -> str:
+def summary(result: Fitted) -> str:
     """Model, criteria, classes, parameters and problems as text."""
     spec, counts = result.spec, result.design.counts
     lines = [
-        f"{result.k} class{'es' * (result.k > 1)}, {spec.fixed}; random {spec.random or 'none'}; family {spec.family}",
+        f"{result.k} class{'es' * (result.k > 1)}, {spec.fixed}; random {result.design.spec.random or 'none'}; "
+        f"family {result.family}",
         f"{counts['persons_used']:,} persons, {counts['rows_used']:,} scores",
         f"left out: {counts['rows_without_score']:,} rows without a score, {counts['persons_without_score']:,} persons "
         "without any (missing at random by full likelihood)",
@@ -50,7 +51,7 @@ def summary(result: Trajectories) -> str:
     return "\n".join(lines)
 
 
-def observed(result: Trajectories, minimum: int | None = None) -> pd.DataFrame:
+def observed(result: Fitted, minimum: int | None = None) -> pd.DataFrame:
     """Mean score seen per class and bin of time, weighted by the posterior; bins of fewer persons are left out.
 
     Columns `class`, time, `mean`, `fitted` (the mean of the class course at the times in the bin), `persons` (rounded).
@@ -64,7 +65,7 @@ def observed(result: Trajectories, minimum: int | None = None) -> pd.DataFrame:
     weight = result.probabilities[design.person]
     if design.panel.weight is not None:
         weight = weight * design.panel.weight[design.person][:, None]
-    means = design.to.beta(result.natural.beta[0]) @ design.x.T
+    means = result.row_means()
     rows = []
     for b in np.unique(place):
         inside = place == b
@@ -77,7 +78,7 @@ def observed(result: Trajectories, minimum: int | None = None) -> pd.DataFrame:
 
 
 def plot(
-    result: Trajectories,
+    result: Fitted,
     *,
     names: tuple[str, ...] = (),
     sample: int = 0,
@@ -115,7 +116,7 @@ def plot(
     return alt.layer(*layers).properties(width=width, height=300)
 
 
-def _persons(result: Trajectories, sample: int, seed: int, x: alt.X) -> alt.Chart:
+def _persons(result: Fitted, sample: int, seed: int, x: alt.X) -> alt.Chart:
     design = result.design
     chosen = np.random.default_rng(seed).choice(design.n, min(sample, design.n), replace=False)
     rows = np.isin(design.person, chosen)
@@ -127,7 +128,7 @@ def _persons(result: Trajectories, sample: int, seed: int, x: alt.X) -> alt.Char
     return found
 
 
-def class_counts(result: Trajectories, minimum: int | None = None) -> Published:
+def class_counts(result: Fitted, minimum: int | None = None) -> Published:
     """Persons by modal class as a page may show them; keys ("class 1",) … and ("all",)."""
     counts = Counts()
     whole = counts.add(("all",), result.n)
@@ -137,7 +138,7 @@ def class_counts(result: Trajectories, minimum: int | None = None) -> Published:
     return counts.protect(minimum_count(minimum))
 
 
-def to_html(result: Trajectories, minimum: int | None = None) -> str:
+def to_html(result: Fitted, minimum: int | None = None) -> str:
     """One page: figure, criteria, classes, parameters, problems; no request outside, no scores of persons."""
     shown = class_counts(result, minimum)
     classes = result.classes.assign(persons=[shown[(f"class {g}",)].text for g in result.classes["class"]])
@@ -145,7 +146,7 @@ def to_html(result: Trajectories, minimum: int | None = None) -> str:
     classes["share"] = [("withheld" if h else f"{s:.1%}") for h, s in zip(hidden, classes["share"], strict=True)]
     criteria = pd.DataFrame([result.criteria()]).T.reset_index()
     criteria.columns = pd.Index(["criterion", "value"])
-    svg = vlc.vegalite_to_svg(plot(result).to_dict())
+    svg = vlc.vegalite_to_svg(result.plot().to_dict())
     synthetic = "<p><strong>SYNTHETIC</strong></p>" if result.design.counts.get("synthetic") else ""
     problems = "".join(f"<li>{escape(_withheld(p, hidden))}</li>" for p in result.problems) or "<li>none</li>"
     parts = [
@@ -167,7 +168,7 @@ def _table(frame: pd.DataFrame) -> str:
 
 
 def _withheld(problem: Problem, hidden: list[bool]) -> str:
-    """The problem as text, without the size of a class that is withheld."""
+    """The problem as text, without persons and without the size of a class that is withheld."""
     if "holds" in problem.what and any(hidden):
         return f"{problem.parameter}: too small; {problem.remedy}"
-    return str(problem)
+    return problem.public

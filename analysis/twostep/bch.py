@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.trajectories import Trajectories
 from analysis.trajectories.errors import Problem
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.inference import InferenceError
 from analysis.twostep.assignment import Assignment, assign
 from analysis.twostep.families import terms
@@ -32,7 +32,7 @@ CONDITION = 1e6
 
 def bch(
     spec: ClassOutcome,
-    step: ClassStep | Trajectories,
+    step: ClassStep | Fitted,
     frame: pd.DataFrame,
     weights: PersonWeights | None = None,
     assignment: str = "modal",

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from analysis.trajectories import Trajectories
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.inference import InferenceError
 from analysis.twostep.assignment import modal
 from analysis.twostep.bch import bch
@@ -74,7 +74,7 @@ def pseudo_class_contrast(
 
 def compare(
     spec: ClassOutcome,
-    step: ClassStep | Trajectories,
+    step: ClassStep | Fitted,
     frame: pd.DataFrame,
     a: Classes,
     b: Classes,
@@ -87,7 +87,7 @@ def compare(
 
     An estimator without a solution stands empty, with its reason among the problems.
     """
-    step = ClassStep.of(step) if isinstance(step, Trajectories) else step
+    step = ClassStep.of(step) if isinstance(step, Fitted) else step
     two, check = spec.fit(step, frame, weights), bch(spec, step, frame, weights)
     tables = {TWO_STEP: two.contrast(a, b)}
     blank = tables[TWO_STEP].assign(estimate=np.nan, se=np.nan, lower=np.nan, upper=np.nan, p_value=np.nan)

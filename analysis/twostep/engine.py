@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from analysis.trajectories.design import Design
 from analysis.trajectories.likelihood import log_posterior_slopes, solution
-from analysis.trajectories.panel import Panel
 
 Array = NDArray[np.float64]
 
@@ -31,22 +30,13 @@ class At:
 
 def at(design: Design, phi: Array) -> At:
     """The likelihood of `design` at `phi` (free,), in internal coordinates, with what each person contributes."""
-    weight = design.panel.weight
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = solution(design.st, design.data, phi)
-    # a person of weight 0 counts nowhere, and has no score after a division by it
-    scores = found.scores if weight is None else np.where(weight > 0, found.scores, 0.0)
-    return At(found.loglik, found.log_joint, scores, log_posterior_slopes(design.st, design.data, phi))
+    found = solution(design.st, design.data, phi)
+    return At(found.loglik, found.log_joint, found.scores, log_posterior_slopes(design.st, design.data, phi))
 
 
 def log_joint(design: Design, phi: Array) -> Array:
     """(k, N): log prior + log density of the scores, in internal coordinates."""
     return solution(design.st, design.data, phi).log_joint
-
-
-def seen_visits(design: Design) -> Array:
-    """(N,): scores of each person whose density is one, those at a floor or ceiling of the censored family left out."""
-    return design.data.visits if isinstance(design.data, Panel) else design.data.seen.visits
 
 
 def posterior(log_joint: Array) -> Array:

@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from analysis.trajectories import Trajectories, newton
+from analysis.trajectories import newton
 from analysis.trajectories.coordinates import triangle
 from analysis.trajectories.errors import DesignError, Problem
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.inference import InferenceError, inverse_information
-from analysis.twostep import engine
 from analysis.twostep.rows import read
 from analysis.twostep.stack import ClassStep, PersonWeights, influence_covariance, spread, union
 
@@ -36,7 +36,7 @@ class ClassMembership:
     formula: str
     person: str = "subject_id"
 
-    def fit(self, result: Trajectories, frame: pd.DataFrame, weights: PersonWeights | None = None) -> MembershipFit:
+    def fit(self, result: Fitted, frame: pd.DataFrame, weights: PersonWeights | None = None) -> MembershipFit:
         """Fit to the persons of `frame`, one row each. Raises DesignError where they do not fit the class model."""
         if result.k == 1:
             raise DesignError("the class model has one class: there is no membership to explain")
@@ -44,11 +44,10 @@ class ClassMembership:
             raise DesignError(f"formula = {self.formula!r}: only predictors stand in it, '~ sex + age'")
         step = ClassStep.of(result)
         rows = read(step, frame, "~" + self.formula.replace("~", "", 1), self.person)
-        design = result.design
         log_density = result.solution.log_joint - np.log(result.prior.T)
         # measurement parameters only: the membership of the first step has no part in the second
         slopes = step.slopes.copy()
-        slopes[:, :, design.st.free["logits"]] = 0.0
+        slopes[:, :, : result.n_logits] = 0.0
         weight = np.ones(len(rows.at))
         if weights is not None:
             at = weights.persons.get_indexer(step.persons[rows.at])
@@ -69,7 +68,7 @@ class ClassMembership:
             weights,
             ends.phi[0],
             bool(ends.converged[0]),
-            engine.seen_visits(design)[places] * float(np.log(design.to.scale)),
+            result.log_units[places],
         )
 
 

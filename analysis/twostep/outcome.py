@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from analysis.trajectories import Trajectories
 from analysis.trajectories.coordinates import triangle
 from analysis.trajectories.errors import DesignError, Problem
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.inference import InferenceError, inverse_information
 from analysis.twostep import margins
 from analysis.twostep.families import FAMILIES
@@ -59,9 +59,7 @@ class ClassOutcome:
         if not self.formula.partition("~")[0].strip() or "~" not in self.formula:
             raise DesignError(f"formula = {self.formula!r} names no outcome: write 'remitted ~ age'")
 
-    def fit(
-        self, step: ClassStep | Trajectories, frame: pd.DataFrame, weights: PersonWeights | None = None
-    ) -> OutcomeFit:
+    def fit(self, step: ClassStep | Fitted, frame: pd.DataFrame, weights: PersonWeights | None = None) -> OutcomeFit:
         """Fit to `frame`, one row per person of the stated population.
 
         Persons without outcome are in the population of standardised means and not in the likelihood; `weights` can
@@ -72,9 +70,9 @@ class ClassOutcome:
         same = abs(float(ends.loglik[0] - ends.loglik[-1])) < SAME or not bool(ends.converged[-1])
         return OutcomeFit(self, ready, ends.phi[0], bool(ends.converged[0]), same)
 
-    def prepare(self, step: ClassStep | Trajectories, frame: pd.DataFrame, weights: PersonWeights | None) -> Ready:
+    def prepare(self, step: ClassStep | Fitted, frame: pd.DataFrame, weights: PersonWeights | None) -> Ready:
         """The frame as the likelihood sees it; raises what `fit` raises."""
-        step = ClassStep.of(step) if isinstance(step, Trajectories) else step
+        step = ClassStep.of(step) if isinstance(step, Fitted) else step
         rows = read(step, frame, self.formula, self.person, self.population)
         rows, n_specific = specific_first(rows, self.class_specific, frame)
         weight = np.ones(len(rows.z))

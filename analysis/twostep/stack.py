@@ -19,10 +19,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.trajectories import Trajectories
 from analysis.trajectories.errors import DesignError
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.inference import FEWEST_CLUSTERS, InferenceError, inverse_information
-from analysis.twostep import engine
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -50,19 +49,18 @@ class ClassStep:
         return self.p.shape[1]
 
     @classmethod
-    def of(cls, result: Trajectories) -> ClassStep:
+    def of(cls, result: Fitted) -> ClassStep:
         """From a fitted class model. Raises InferenceError where its information is not positive definite."""
         design = result.design
         covariance = inverse_information(result.information)
-        found = engine.at(design, result.phi)
-        scores = found.scores
+        scores = result.solution.scores
         weight = design.panel.weight
         weighted = scores if weight is None else scores * weight
         clusters = None if design.clusters is None else pd.Series(design.clusters, index=design.persons)
         return cls(
             design.persons,
             result.probabilities,
-            found.slopes,
+            result.log_posterior_slopes(),
             covariance @ weighted,
             covariance,
             clusters,

@@ -12,7 +12,10 @@
     {{ return(relation) }}
 {%- endmacro %}
 
-{# A published view names its tables without the database; to check its contract the engine must find them. #}
-{% macro search_published() -%} set search_path = 'memory.main,trd.cdm,trd.reference,trd.marts' {%- endmacro %}
+{# A published view names its tables without the database; to check its contract the engine must find them. Only schemas
+   that exist whenever the view is built may be named: its own and those it reads from. #}
+{% macro search_published(schemas=['cdm', 'reference', 'marts']) -%}
+    set search_path = 'memory.main{% for schema in schemas %},trd.{{ schema }}{% endfor %}'
+{%- endmacro %}
 
 {% macro search_default() -%} reset search_path {%- endmacro %}

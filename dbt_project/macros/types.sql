@@ -37,10 +37,12 @@
     case when lower({{ text }}) in ('1', 'true', 'yes', 'y') then true when lower({{ text }}) in ('0', 'false', 'no', 'n') then false end
 {%- endmacro %}
 
-{# One item of an instrument; null outside its range (NaN is larger than every number). #}
+{# One item of an instrument; null outside its range (NaN is larger than every number), and for 1_0, which the engine
+   would read as 10: looked for only where the range reaches that far, as items are most of what a build reads. #}
 {% macro item_value(text, low, high, decimal='.') -%}
     {%- set text = decimal_point(text, decimal) -%}
-    case when try_cast({{ text }} as float) between {{ low }} and {{ high }} then try_cast({{ text }} as float) end
+    case when try_cast({{ text }} as float) between {{ low }} and {{ high }}
+        {%- if high >= 10 %} and not contains({{ text }}, '_') {%- endif %} then try_cast({{ text }} as float) end
 {%- endmacro %}
 
 {% macro list_of(values) -%}

@@ -1,29 +1,18 @@
-"""The command line `trd`: one module per group of commands, one Typer app."""
+"""The command line `trd`: every module of this package but `app` and `console` adds its commands to one Typer app."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 
-from harmonize.cli import biomarker, build, facts, land, link, quality, report, sql, status, study, synth, trajectories
 from harmonize.cli.app import app
 
-__all__ = [
-    "app",
-    "biomarker",
-    "build",
-    "facts",
-    "land",
-    "link",
-    "main",
-    "quality",
-    "report",
-    "sql",
-    "status",
-    "study",
-    "synth",
-    "trajectories",
-]
+__all__ = ["app", "main"]
+
+for _found in sorted(iter_modules(__path__), key=lambda module: module.name):
+    import_module(f"{__name__}.{_found.name}")
 
 
 def main() -> None:

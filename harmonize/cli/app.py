@@ -74,14 +74,23 @@ def _text(description: str, examples: Sequence[str], exits: Sequence[str]) -> st
 
 
 def command(
-    name: str, *, examples: Sequence[str], fails: str, ok: str = "done", panel: str | None = None
+    name: str,
+    *,
+    examples: Sequence[str],
+    fails: str,
+    ok: str = "done",
+    panel: str | None = None,
+    group: typer.Typer | None = None,
 ) -> Callable[[Function], Function]:
-    """Register a command. Its docstring is the help; `fails` says what exit code 1 means."""
+    """Register a command, of `trd` or of one of its groups. Its docstring is the help; `fails` says what exit code 1
+    means.
+    """
     exits = (ok, fails, "the command line was wrong")
 
     def register(function: Function) -> Function:
         text = _text(function.__doc__ or "", examples, exits)
-        app.command(name, help=text, rich_help_panel=panel, short_help=_summary(function))(function)
+        where = app if group is None else group
+        where.command(name, help=text, rich_help_panel=panel, short_help=_summary(function))(function)
         return function
 
     return register

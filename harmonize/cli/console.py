@@ -159,6 +159,21 @@ def show_json(document: Any) -> None:
     sys.stdout.flush()
 
 
+def records(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a data frame as JSON objects; what is missing is null."""
+    known = frame.astype(object).where(frame.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
+
+
+def cell(value: Any, decimals: int = 2) -> object:
+    """A value of a data frame for a table on a terminal: what is missing is blank, numbers have so many decimals."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    return f"{value:.{decimals}f}" if isinstance(value, float) else value
+
+
 def show_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Comma-separated values on stdout; null is empty, a list is JSON."""
     writer = csv.writer(sys.stdout, lineterminator="\n")

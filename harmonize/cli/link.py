@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import pyarrow as pa
@@ -82,7 +82,7 @@ def link(
     if keep:
         keep_links(pa.Table.from_pandas(found.kept(), preserve_index=False), house)
     if as_json:
-        tables = {name.removeprefix("linking_"): _rows(table) for name, table in found.tables.items()}
+        tables = {name.removeprefix("linking_"): console.records(table) for name, table in found.tables.items()}
         stamp = {k: v for k, v in vars(found.stamp).items() if k != "database"}
         console.show_json({"link_id": found.link_id, "kept": keep, **stamp, **tables})
         return
@@ -127,14 +127,14 @@ def _show(link_id: str, tables: dict[str, pd.DataFrame], *, synthetic: bool) -> 
     console.show_table(
         "score by score",
         [about["from_instrument_id"], *heads, "SD of persons"],
-        [[_two(v) for v in row] for row in shown.itertuples(name=None)],
+        [[console.cell(v) for v in row] for row in shown.itertuples(name=None)],
     )
     if about["irt_note"] != NO_ITEMS["irt_note"] and "irt" not in ways:
         console.say(f"no link through items: {about['irt_note']}")
     for name, title in TITLES.items():
         table = tables[name].drop(columns="link_id")
         if len(table):
-            rows = [[_two(v) for v in row] for row in table.itertuples(index=False, name=None)]
+            rows = [[console.cell(v) for v in row] for row in table.itertuples(index=False, name=None)]
             console.show_table(title, [str(c).replace("_", " ") for c in table.columns], rows)
 
 
@@ -144,14 +144,3 @@ TITLES = {
     "linking_invariance": "invariance, in SD of the target scale",
     "linking_remission": "remission by the linked score against the measured one",
 }
-
-
-def _two(value: Any) -> object:
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
-        return ""
-    return f"{value:.2f}" if isinstance(value, float) else value
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]

@@ -95,7 +95,7 @@ def _rows(variant: pd.Series, dosage: np.ndarray, n: int, assay: str, build: str
             "assay": assay,
             "effect_allele": counted,
             "other_allele": other,
-            "dosage": pd.Series(dosage).map("{:.6g}".format).where(~np.isnan(dosage), ""),
+            "dosage": pd.Series(dosage).map("{:.6g}".format).where(~np.isnan(dosage), "FAILED"),
             "genotype": words[np.where(sure, near, 3)],
             "build": build or "",
             "imputation_r2": "" if pd.isna(r2) else f"{r2:.6g}",

@@ -16,7 +16,7 @@ CALL_COLUMNS = {
     "assay": "Array, sequencing run or imputation panel.",
     "effect_allele": "Allele that dosage counts; blank of a diplotype.",
     "other_allele": "The other allele.",
-    "dosage": "Copies of the effect allele; blank where the call failed.",
+    "dosage": "Copies of the effect allele; FAILED where the call failed, NA of a diplotype.",
     "genotype": "Alleles as called, or the diplotype.",
     "build": "Genome build.",
     "imputation_r2": "Imputation quality.",
@@ -80,7 +80,7 @@ def _form(name: str, description: str, keys: tuple[str, ...], columns: dict[str,
         lines += [f"          - name: {column}", f'            description: "{said}"']
         meta = "required: true" if column in REQUIRED[name] else ""
         if column == "dosage":
-            meta = "missing: {'': unknown, 'NA': not_applicable}"
+            meta = "missing: {'FAILED': unknown, 'NA': not_applicable}"
         if meta:
             lines.append(f"            config: {{meta: {{{meta}}}}}")
     return "\n".join(lines) + "\n"

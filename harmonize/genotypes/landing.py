@@ -22,7 +22,7 @@ import pandas as pd
 
 from analysis.genetics import COMPONENTS, FACTS, FOLDER
 from analysis.genetics.errors import GeneticsError
-from analysis.genetics.landed import landed_sets
+from analysis.genetics.landed import LandedSet, landed_sets
 from analysis.genetics.matrix import Matrix, open_matrix
 from harmonize.genotypes.asked import asked_columns, calls_of
 from harmonize.genotypes.facts import Facts, check_facts
@@ -149,11 +149,10 @@ def land_forms(study: Study, warehouse: Warehouse, *, synthetic: bool) -> Landin
     folder = warehouse.root / FOLDER / study.name
     sets = [s for s in landed_sets(warehouse.root) if s.study == study.name]
     column = study.subject_key[0]
-    for form in (CALLS, PERSONS):
+    persons = _of_sets(sets, "persons")
+    for form, whole in ((CALLS, _that_stand(_of_sets(sets, "calls"), persons)), (PERSONS, persons)):
         names = _CALL_COLUMNS if form == CALLS else _PERSON_COLUMNS
-        stem = "calls" if form == CALLS else "persons"
-        parts = [pd.read_parquet(s.folder / f"{stem}.parquet") for s in sets]
-        whole = pd.concat(parts, ignore_index=True).rename(columns={"subject_key": column})
+        whole = whole.rename(columns={"subject_key": column})
         for other in study.subject_key[1:]:
             whole[other] = ""
         path = folder / f"{form}.tsv"
@@ -161,6 +160,21 @@ def land_forms(study: Study, warehouse: Warehouse, *, synthetic: bool) -> Landin
     report = land(study, folder / f"{CALLS}.tsv", warehouse, synthetic=synthetic)
     second = land(study, folder / f"{PERSONS}.tsv", warehouse, synthetic=synthetic)
     return replace(report, forms=report.forms + second.forms, absent=())
+
+
+def _of_sets(sets: list[LandedSet], stem: str) -> pd.DataFrame:
+    return pd.concat([pd.read_parquet(s.folder / f"{stem}.parquet") for s in sets], ignore_index=True)
+
+
+def _that_stand(calls: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+    """The calls that may stand in the warehouse: of samples that quality control did not exclude, and of several
+    samples of a person on one assay those of the better called."""
+    passed = persons.loc[persons["exclusion"] == "", ["set_id", "genetic_id", "call_rate"]]
+    rate = pd.to_numeric(passed["call_rate"], errors="coerce")
+    ranked = passed.assign(place=rate.rank(method="first", ascending=False)).drop(columns="call_rate")
+    kept = calls.merge(ranked, on=["set_id", "genetic_id"])
+    kept = kept.sort_values("place", kind="stable").drop_duplicates(["subject_key", "variant_id", "assay"])
+    return kept.sort_values(["set_id", "variant_id", "place"], kind="stable").reset_index(drop=True)
 
 
 def _check_contract(study: Study) -> None:
@@ -200,7 +214,12 @@ def _persons(set_id: str, joined: pd.DataFrame, found: Quality, facts: Facts) ->
 
 def _calls(set_id: str, joined: pd.DataFrame, calls: pd.DataFrame) -> pd.DataFrame:
     """Calls of those whose key is known: nobody else can stand in the warehouse."""
-    who = joined[["subject_key", "genetic_id"]].assign(matrix_row=np.arange(len(joined)))
+    who = joined[["subject_key", "genetic_id", "array"]].assign(matrix_row=np.arange(len(joined)))
+    calls = calls.merge(who[["matrix_row", "array"]], on="matrix_row", how="left")
+    # The array of a person, where the key file tells it, is the assay of the calls.
+    own = calls["array"].fillna("").ne("") & calls["effect_allele"].ne("")
+    calls["assay"] = calls["array"].where(own, calls["assay"])
+    calls, who = calls.drop(columns="array"), who.drop(columns="array")
     out = calls.merge(who[who["subject_key"] != ""], on="matrix_row").assign(set_id=set_id)
     return out[["subject_key", *_CALL_COLUMNS]].fillna("").astype(str)
 

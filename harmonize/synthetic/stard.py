@@ -58,8 +58,21 @@ SEX_SPELLING = {
     "idsc01": "sex",
     "ivra01": "sex",
     "le01": "sex",
+    "mhx01": "sex",
+    "pdsq01": "gender",
+    "side_effects01": "sex",
+    "prise01": "gender",
+    "qlesq01": "sex",
+    "sfhs01": "gender",
+    "wpai01": "sex",
+    "wsas01": "gender",
+    "ucq01": "sex",
+    "roa01": "gender",
 }
 """How a file calls the declared column `sex`: the archive uses both names (dossier section 3)."""
+
+SPELLING = {"calltype": "CallType"}
+"""Declared columns that the archive writes in mixed case (dossier section 3)."""
 
 PACKAGE_INFO = """\
 SYNTHETIC DATA. Written by a program; nobody was measured.
@@ -135,7 +148,8 @@ def write_parquet(folder: Path, n: int, seed: int, *, world: str | World = "W0")
 
 def _header(form: Form) -> bytes:
     """Names and descriptions, the two header rows of the archive."""
-    names = [SEX_SPELLING[form.name] if name == "sex" else name for name in form.column_names]
+    spelling = {"sex": SEX_SPELLING[form.name], **SPELLING}
+    names = [spelling.get(name, name) for name in form.column_names]
     descriptions = [column.description for column in form.columns]
     lines = ["\t".join('"' + text.replace('"', '""') + '"' for text in row) for row in (names, descriptions)]
     return ("\n".join(lines) + "\n").encode()

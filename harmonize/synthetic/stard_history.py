@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from harmonize.synthetic.draws import Draws, Ints
 from harmonize.synthetic.persons import COMORBIDITIES
@@ -54,6 +55,13 @@ def el01(chunk: Chunk, first_id: int) -> pa.Table:
     for name, share in _DSM:
         columns[name] = numbers(draws.chance(name, screening, share).astype(np.int8), 0, 1)
     return finished(chunk.study, "el01", columns, day, first_id)
+
+
+def employed(chunk: Chunk) -> NDArray[np.bool_]:
+    """Who works for pay, full time, part time or self-employed, as dm01 has it; refusals do not hide it here."""
+    vocabulary, shares = next((v, s) for name, v, s in _DM_REFUSABLE if name == "empl")
+    paid = [vocabulary.index(code) for code in ("3", "4", "5")]
+    return np.isin(chunk.draws.choice("empl", chunk.number, shares), paid)
 
 
 def dm01(chunk: Chunk, first_id: int) -> pa.Table:

@@ -56,11 +56,22 @@ def load(connection: duckdb.DuckDBPyConnection, name: str, columns: str, rows: l
         connection.executemany(f"insert into {name} values ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def run_model(connection: duckdb.DuckDBPyConnection, name: str, refs: Mapping[str, str] | None = None) -> None:
-    """Make the view `name` from the model of that name; `refs` gives other names of tables that it refers to."""
+class _Dbt:
+    """What the models use of dbt's own macros."""
+
+    @staticmethod
+    def safe_cast(field: str, kind: str) -> str:
+        return f"try_cast({field} as {kind})"
+
+
+def run_model(
+    connection: duckdb.DuckDBPyConnection, name: str, refs: Mapping[str, str] | None = None, kind: str = "view"
+) -> None:
+    """Make the view (or the table, if `kind` says so) `name` from the model of that name; `refs` gives other names of
+    tables that it refers to."""
     (path,) = (DBT_PROJECT / "models").rglob(f"{name}.sql")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     template = environment.from_string(_macros() + path.read_text(encoding="utf-8"))
     names = refs or {}
-    sql = template.render(ref=lambda table: names.get(table, table), config=lambda **_: "")
-    connection.execute(f"create or replace view {name} as {sql}")
+    sql = template.render(ref=lambda table: names.get(table, table), config=lambda **_: "", dbt=_Dbt)
+    connection.execute(f"create or replace {kind} {name} as {sql}")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harmonize.paths import Warehouse
-from tests.dbt_project import kit
+from tests.dbt_project import kit, stard_rest
 
 HRSD = "hmdsd hvwsf hsuic hsoin hmnin hemin hintr hslow hagit hpanx hsanx happt hengy hsex hhypc hwl hinsg".split()
 QIDS = "vsoin vmnin vemin vhysm vmdsd vapdc vapin vwtdc vwtin vcntr vvwsf vsuic vintr vengy vslow vagit".split()
@@ -38,7 +38,7 @@ def ccv(
 PERSONS = (
     "TWO_HEADERS MIXED_FORMS LOW_BASELINE LOW_ENTRY NO_ENTRY TWO_ROWS PAIRS EPISODE BULIMIA MINUS_NINE FOLLOW_UP "
     "DOSES BOUNDARY STARTS_AT_2 SPELLING BLANK_WEEK BLANK_TOTAL NAME_ONLY PHX_TWICE NO_CRCID TIE HDTOT CT_PREF INTOL"
-).split()
+).split() + stard_rest.PERSONS
 
 
 def deliver() -> dict[str, list[dict[str, Any]]]:
@@ -149,6 +149,8 @@ def deliver() -> dict[str, list[dict[str, Any]]]:
         },
     ]
     forms["le01"] += [{"subjectkey": "INTOL", "level": "Level 1", "days_baseline": 21, "lestatus": 1, "l1se": 1}]
+    for name, more in stard_rest.deliver().items():
+        forms.setdefault(name, []).extend(more)
     return forms
 
 
@@ -383,6 +385,111 @@ def test_exactly_half_is_response(house: Warehouse) -> None:
     assert rows(
         house, "TIE", "verdict", "marts.outcomes", "definition_id = 'response_50' and instrument_id = 'QIDS_SR16'"
     ) == [("met",)]
+
+
+def issues(house: Warehouse, form: str) -> list[tuple[object, ...]]:
+    return kit.query(
+        house, f"select column_name, raw_value, rule from quality.cell_issues where src_form = '{form}' order by all"
+    )
+
+
+def test_history_of_psychotropic_drugs_is_no_history_of_trials(house: Warehouse) -> None:
+    """mhx01: one element, the first row of a person counts; rows that agree are one."""
+    assert rows(house, "PSYCHOTROPIC", "variable_id, value_code, n_src", "cdm.history") == [
+        ("psychotropic_medication", "yes", 2)
+    ]
+    assert rows(house, "PSYCHOTROPIC", "treatment_naive", "cdm.subjects") == [(None,)]
+
+
+def test_pdsq_items_are_known_by_their_names(house: Warehouse) -> None:
+    """Quirk 9: public labels of sad2y, ser2w, slp2y, spf2w look shifted, so the seed has no wording of them at all."""
+    found = rows(house, "PDSQ", "instrument_id, item_no, value", "cdm.scale_items", "value is not null")
+    assert found == [("PDSQ_DEPRESSION", 19, 1.0), ("PDSQ_DEPRESSION", 20, 0.0), ("PDSQ_DYSTHYMIA", 1, 1.0)]
+    named = kit.query(
+        house,
+        "select item_name, stard_nda_element, note from reference.scale_items where scale_id like 'PDSQ%'"
+        " and stard_nda_element in ('sad2y', 'ser2w', 'slp2y', 'spf2w')",
+    )
+    assert {(name == element, note) for name, element, note in named} == {
+        (True, "wording: description row of the delivery")
+    }
+    assert issues(house, "pdsq01") == [("slp2y", "x", "unparseable")]
+    unscored = rows(house, "PDSQ", "distinct score, item_total", "cdm.scales")
+    assert unscored == [(None, None)], "blocks are not those of the published edition"
+
+
+def test_a_questionnaire_at_entry_leaves_level_1_as_it_is(house: Warehouse) -> None:
+    """pdsq01 belongs to the enrolment; filled on the day of the first visit it opens level 1 with it."""
+    assert rows(house, "PDSQ_DAY_0", "step_id, start_day", "cdm.steps") == [("0", 0), ("1", 0)]
+    found = rows(
+        house, "PDSQ_DAY_0", "step_id, baseline_score, exit_score", "marts.step_scores", "instrument_id = 'QIDS_SR16'"
+    )
+    assert ("1", 15.0, 8.0) in found
+
+
+def test_level_as_a_number(house: Warehouse) -> None:
+    """Quirk 10: side_effects01.level is numeric; a number nobody has explained is refused loudly, never guessed."""
+    found = rows(house, "NUMBERED_LEVEL", "step_id, day, items, score, item_total", "cdm.scales")
+    assert found == [("1", 14, [2.0, 3.0, 1.0], None, None), ("2A", 98, [0.0, 0.0, 0.0], None, None)]
+    assert refusals(house, "NUMBERED_LEVEL") == [("scales", "step_id:not_null"), ("visits", "step_id:not_null")]
+    assert ("level", "7", "invalid_code") in issues(house, "side_effects01")
+    empty = "select n_rows from quality.form_rows where block = 'fibser' and fate = 'empty_form'"
+    assert kit.query(house, empty) == [(1,)]
+
+
+def test_a_refused_answer_and_a_blank_are_no_zeros(house: Warehouse) -> None:
+    """Section 3: prise01.sex_prs holds -7; public code reads a blank as 0."""
+    found = rows(house, "SEX_REFUSED", "item_no, value", "cdm.scale_items", "value is not null")
+    assert found == [(1, 1.0), (6, 2.0)]
+    assert issues(house, "prise01") == []
+
+
+def test_not_applicable_is_no_answer_and_the_archives_total_stands_apart(house: Warehouse) -> None:
+    """Section 3: qlesq04 = 6. Whether totqlesq is raw or percent is not known, so it is never taken for the sum."""
+    found = rows(
+        house, "NOT_APPLICABLE", "step_id, instrument_id, score, item_total, score_used, n_items", "cdm.scales"
+    )
+    assert found == [
+        ("1", "QLESQ_SF", None, 56.0, 56.0, 16),
+        ("1", "QLESQ_SF_ARCHIVE", 56.0, None, 56.0, 0),
+        ("FU", "QLESQ_SF", None, None, None, 15),
+        ("FU", "QLESQ_SF_ARCHIVE", 75.0, None, 75.0, 0),
+    ]
+
+
+def test_one_is_yes_and_two_is_no_and_nothing_is_turned_round(house: Warehouse) -> None:
+    """Quirk 11: ucq01, wpai01 and sfhs04-07 use 1 and 2; the SF-12 runs both ways and is kept as answered."""
+    (sf12,) = rows(house, "ONE_TWO", "items", "cdm.scales", "instrument_id = 'SF12'")
+    assert sf12[0] == [5.0, *[2.0] * 10, 1.0]
+    (ucq,) = rows(house, "ONE_TWO", "items", "cdm.scales", "instrument_id = 'UCQ'")
+    assert ucq[0][:3] == [1.0, 2.0, None]
+    assert issues(house, "ucq01") == [("ucq080", "0", "out_of_range")]
+    assert rows(house, "ONE_TWO", "instrument_id, score", "cdm.scales", "score is not null") == [("SF12_PCS", 48.3)]
+
+
+def test_the_second_wsas_total_stands_in_for_the_first(house: Warehouse) -> None:
+    found = rows(house, "SECOND_TOTAL", "day, score, item_total, score_basis", "cdm.scales")
+    assert found == [(0, 15.0, 15.0, "recorded"), (84, None, 15.0, "items")]
+
+
+def test_percentages_of_work_are_taken_as_the_archive_has_them(house: Warehouse) -> None:
+    """Quirk 13: the WPAI is there for most only; what is blank has no row."""
+    found = rows(house, "WPAI", "instrument_id, score", "cdm.scales")
+    assert found == [("WPAI", None), ("WPAI_ABSENT", 25.0), ("WPAI_ACTIVITY", 40.0)]
+
+
+def test_drugs_named_on_the_telephone_are_no_treatment_of_the_study(house: Warehouse) -> None:
+    """Section 4: roa01 has misspelt brands and shows prohibited co-medication; an unknown name is listed."""
+    found = rows(
+        house, "ROA", "treatment_id, dose, dose_missing, raw_name", "cdm.treatments", "record_kind = 'reported'"
+    )
+    assert found == [
+        ("citalopram", None, "not_applicable", "CELEXA"),
+        ("escitalopram", None, "not_applicable", "LEXAPRO 10MG QD"),
+    ]
+    assert issues(house, "roa01") == [("medication3_name", "WONDERDRUG", "invalid_code")]
+    assert refusals(house, "ROA") == [("treatments", "treatment_id:not_null")]
+    assert rows(house, "ROA", "treatments_new, treatments_kept", "marts.trials_of_treatment") == [("citalopram", None)]
 
 
 def test_nothing_is_lost(house: Warehouse) -> None:

@@ -104,9 +104,11 @@ def test_adequacy_equals_a_recomputation_by_hand(
 def test_every_definition_equals_a_recomputation_by_hand(
     connection: duckdb.DuckDBPyConnection, reference: trials_by_hand.Reference, persons: list[str]
 ) -> None:
-    """500 patients × 28 definitions × 2 scopes: verdict, failed trials, possible ones, lowest and highest score."""
+    """500 patients × 28 definitions × 2 scopes: verdict, failed trials, possible ones, lowest and highest score, the
+    words of the reason and of the stage."""
     sql = (
-        "select subject_id, definition_id, scope, verdict, n_failed, n_failed_possible, score_low, score_high"
+        "select subject_id, definition_id, scope, verdict, n_failed, n_failed_possible, score_low, score_high, reason,"
+        " stage"
         " from marts.trd_status"
     )
     found = {row[:3]: row[3:] for row in connection.execute(sql).fetchall()}
@@ -118,6 +120,8 @@ def test_every_definition_equals_a_recomputation_by_hand(
     assert found.keys() == expected.keys()
     assert not differ, f"{len(differ)} cells differ, among them {list(differ.items())[:3]}"
     assert {cells[0] for cells in expected.values()} == {"met", "not_met", "not_determinable"}
+    assert len({cells[5] for cells in expected.values()}) > 15
+    assert len({cells[6] for cells in expected.values()}) > 15
 
 
 def test_what_cannot_be_determined_says_why(connection: duckdb.DuckDBPyConnection) -> None:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
+from tests.dbt_project.trd_words_by_hand import reason_of, stage_of
 from tests.dbt_project.trials_by_hand import (
     Reference,
     Row,
@@ -40,6 +41,9 @@ def counted_kind(trial: Trial, d: Row, ref: Reference) -> bool:
     if roles == {"neuromodulation"}:
         return number(d["ect_tms_counts_as_trial"]) > 0
     if trial.strategy == "augment":
+        # where different drugs are counted an antidepressant that was added is one
+        if d["failure_metric"] == "count_proxy":
+            return roles == {"antidepressant"}
         return number(d["augmentation_counts_as_trial"]) > 0
     return True
 
@@ -81,7 +85,7 @@ def failed(trial: Trial, d: Row, following: Trial | None) -> bool | None:
 
 
 def status(person: str, ref: Reference) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """(definition, scope) -> verdict, failed, possibly failed, lowest and highest score."""
+    """(definition, scope) -> verdict, failed, possibly failed, lowest and highest score, reason, stage."""
     trials = trials_of(person, ref)
     study = ref.people[person]["study_id"]
     facts = facts_of(person, ref)
@@ -89,9 +93,9 @@ def status(person: str, ref: Reference) -> dict[tuple[str, str], tuple[Any, ...]
     for d in ref.definitions:
         for scope in SCOPES:
             if d["asked_of"] and d["asked_of"] != study:
-                out[d["definition_id"], scope] = ("not_determinable", None, None, None, None)
+                out[d["definition_id"], scope] = ("not_determinable", None, None, None, None, "other_study", None)
             else:
-                out[d["definition_id"], scope] = Judge(person, study, trials, d, scope, facts, ref).answer()
+                out[d["definition_id"], scope] = Judge(person, study, trials, d, scope, facts, ref).said()
     return out
 
 
@@ -128,13 +132,13 @@ class Judge:
         )
         current = self.episode(trials, index)
         end = max(t.last for t in trials) if scope == "all_trials" else index.start
-        self.looked_at = [
+        near = [
             t
             for t in trials
             if (scope == "all_trials" or t.start < index.start)
-            and (d["same_episode_required"] != 1 or t in current)
             and (d["lookback_days"] is None or t.last >= end - d["lookback_days"])
         ]
+        self.looked_at = [t for t in near if d["same_episode_required"] != 1 or t in current]
         countable = [t for t in trials if counted_kind(t, d, ref)]
         self.following = {t.number: n for t, n in pairwise(countable)}
         self.adequate = {t.number: adequacy(t, self.rule, study, ref) for t in trials}
@@ -160,13 +164,24 @@ class Judge:
         self.naive = naive
         self.episode_days = history["episode_duration_days"]
         prior = history["prior_failed_trials"]
-        self.before_known = (
-            naive or (in_episode and prior is not None) or (d["family"] == "study" and scope == "all_trials")
-        )
         self.scored_known = naive or (in_episode and prior is not None)
         reported = sum(t.source == "history" for t in trials)
         self.extra = max(0, int(prior or 0) - reported) if in_episode else 0
         self.undescribed = max(0, int(prior or 0) - reported)
+        self.episode_known = in_episode and prior is not None
+        self.asks_earlier = (
+            d["earlier_episode_if_none"] == 1
+            and not self.extra
+            and not any(counted_kind(t, d, ref) and self.adequate[t.number] is not False for t in self.looked_at)
+        )
+        if self.asks_earlier:
+            first_of_episode = min(t.number for t in current)
+            self.looked_at += [t for t in near if t.number < first_of_episode]
+        self.before_known = (
+            naive
+            or (self.episode_known and not self.asks_earlier)
+            or (d["family"] == "study" and scope == "all_trials")
+        )
         first_step = index.step
         assert first_step is not None
         window = ref.steps[study, first_step["step_id"]]
@@ -194,6 +209,13 @@ class Judge:
             episodes[-1].append(t)
         return next(e for e in episodes if index in e)
 
+    def kind(self, trial: Trial) -> bool:
+        return counted_kind(trial, self.d, self.ref)
+
+    def said(self) -> tuple[Any, ...]:
+        """The answer, why it cannot be given, and the name of the stage."""
+        return (*self.answer(), reason_of(self), stage_of(self))
+
     def sure(self) -> list[Trial]:
         return [t for t in self.looked_at if self.counts[t.number] is True]
 
@@ -205,6 +227,9 @@ class Judge:
         if self.d["failure_metric"] == "switch_proxy":
             named |= {t for trial in trials if trial.number in self.following for t in self.following[trial.number].new}
         return named
+
+    def failed_drugs(self, trials: list[Trial]) -> set[str]:
+        return {t for trial in trials for t in trial.new}
 
     def classes(self, trials: list[Trial]) -> set[str]:
         return {self.ref.drugs[t]["class"] for t in self.drugs(trials)}
@@ -231,7 +256,7 @@ class Judge:
 
     def answer(self) -> tuple[Any, ...]:
         d, sure, possible = self.d, self.sure(), self.possible()
-        low, high = self.score()
+        low, high = self.low, self.high = self.score()
         therapy_low, therapy_high = self.psychotherapy()
         nameless = sum(not t.new for t in possible)
         most = d["max_failed_trials"]
@@ -267,6 +292,7 @@ class Judge:
         else:
             verdict = "not_determinable"
         scored = d["output_type"] in ("stage", "score", "event")
+        self.verdict = verdict
         return (
             verdict,
             len(sure),
@@ -353,7 +379,8 @@ class Judge:
             if not self.enough_for_esm(trials, unnamed, extra):
                 return 0.0
             weeks = sum(999 if t.days is None else t.days / 7 for t in trials)
-            return max((p for lower, p in bands if weeks >= lower), default=0.0)
+            # beyond the twelve months of the last stage it is chronic, at them not yet
+            return max((p for lower, p in bands if (weeks > lower if lower == 52 else weeks >= lower)), default=0.0)
 
         nameless = sum(not t.new for t in self.possible())
         low = stage(self.sure(), 0, 0)
@@ -442,8 +469,8 @@ class Judge:
             )
 
         nameless = sum(not t.new for t in self.possible())
-        many = failures(len(self.drugs(self.possible())) + nameless + self.extra) if known else 5
-        few = failures(len(self.drugs(self.sure())))
+        many = failures(len(self.failed_drugs(self.possible())) + nameless + self.extra) if known else 5
+        few = failures(len(self.failed_drugs(self.sure())))
         low = duration[0] + severity[0] + few + bool(used) + ect
         high = duration[1] + severity[1] + many + (bool(used) or not known) + (ect or not known)
         return float(low), float(high)

@@ -184,7 +184,7 @@ def taken_in(step: Row, ref: Reference, person: str) -> list[Row]:
     mine = [
         dict(r)
         for r in ref.cdm["treatments"][person]
-        if r["record_kind"] != "history_trial"
+        if r["record_kind"] not in ("history_trial", "reported")
         and ref.treats(r["treatment_id"])
         and (
             r["step_id"] == step["step_id"]

@@ -21,7 +21,7 @@ from harmonize.mapping import BLOCK_HEADER, MAPPING_HEADER, Block, read_mapping
 from harmonize.paths import DBT_PROJECT, SEEDS
 from harmonize.sources import Form, Study, read_study
 
-MACROS = ("types.sql", "pseudonym.sql", "generated/item_totals.sql")
+MACROS = ("types.sql", "pseudonym.sql", "corrections.sql", "generated/item_totals.sql")
 KEY = "a key for tests"
 
 Raw = Mapping[str, str | None]
@@ -37,7 +37,8 @@ def render(sql: str) -> str:
     """The SQL of a model as dbt would run it: macros filled in, refs and sources as names of tables."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     template = environment.from_string(_macros() + "{# model #}" + sql)
-    return template.render(ref=lambda name: f'"{name}"', source=lambda study, form: f'"raw_{study}__{form}"')
+    names = {"ref": lambda name: f'"{name}"', "source": lambda study, form: f'"raw_{study}__{form}"'}
+    return template.render(**names, execute=False)
 
 
 def connect() -> duckdb.DuckDBPyConnection:

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harmonize import sources
@@ -80,6 +81,15 @@ FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ),
     ("stard", "hrsd17"): lambda x: any_filled(x, "hdtot_r", "hdtot", item_columns("hrsd17")),
     ("stard", "ids_c30"): lambda x: any_filled(x, "ictot", item_columns("ids_c30")),
+    ("stard_ascii", "qids_sr"): lambda x: any_filled(x, "qstot", item_columns("qids_sr", "stard_ascii")),
+    ("stard", "fibser"): lambda x: any_filled(x, "fisfq", "fisin", "grseb"),
+    ("stard", "prise"): lambda x: any_filled(x, item_columns("prise")),
+    ("stard", "qlesq"): lambda x: any_filled(x, [f"qlesq{i:02}" for i in range(1, 17)]),
+    ("stard", "qlesq_total"): lambda x: x("totqlesq") is not None,
+    ("stard", "sf12"): lambda x: any_filled(x, [f"sfhs{i:02}" for i in range(1, 13)]),
+    ("stard", "wpai"): lambda x: any_filled(x, [f"wpai{i:02}" for i in range(1, 7)]),
+    ("stard", "wsas"): lambda x: any_filled(x, "totwsas", "wsastot", [f"wsas{i:02}" for i in range(1, 6)]),
+    ("stard", "ucq"): lambda x: any_filled(x, item_columns("ucq")),
 }
 """Which staged rows a block keeps, said once more by hand."""
 
@@ -144,6 +154,22 @@ SNIPPETS: dict[str, list[SnippetCase]] = {
         SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
         SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
         SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
+    ],
+    "stard_ascii_race": [
+        *(
+            SnippetCase({"white": "0", "black": "0", "asian": "0", "amind": "0", "hawai": "0", column: "1"}, race)
+            for column, race in (
+                ("white", "White"),
+                ("black", "Black"),
+                ("asian", "Asian"),
+                ("amind", "American Indian"),
+                ("hawai", "Hawaiian"),
+            )
+        ),
+        SnippetCase({"white": "1", "black": "1"}, "More than one"),
+        SnippetCase({"white": "1", "black": "-2"}, "White"),
+        SnippetCase({"unknown": "1", "white": "0"}, None),
+        SnippetCase({}, None),
     ],
     "stard_episode_days": [
         SnippetCase({"episode_date": "-730"}, 730.0),
@@ -247,6 +273,13 @@ def half_up(value: float, digits: int) -> float:
     return value if scaled > 1e15 else math.copysign(math.floor(scaled + 0.5) / 10**digits, value)
 
 
+@cache
+def item_seed(instrument: str) -> list[dict[str, str]]:
+    """The items of an instrument, in their order."""
+    rows = [r for r in sqlkit.seed_table("ref_scale_items") if r["scale_id"] == instrument]
+    return sorted(rows, key=lambda r: int(r["item_no"]))
+
+
 class Oracle:
     """One mapping row."""
 
@@ -264,12 +297,17 @@ class Oracle:
         names |= {f"slot.{i}": p for i, p in enumerate(slot.name.split("."), 1)}
         return re.sub(r"\{([^}]*)\}", lambda m: names[m[1]], argument)
 
+    def item_columns(self, slot_no: int) -> list[str]:
+        """The columns of the items: those named, or all of the slot where the instrument is that of the slot."""
+        by_slot = self.args[:1] == ["{slot}"] and slot_no
+        return list(self.block.slots[slot_no - 1].columns) if by_slot else self.args[1:]
+
     def sources(self, slot_no: int) -> list[str]:
         """The raw columns the row reads."""
         columns = {
             "const": [],
             "none": [],
-            "items": self.args[1:],
+            "items": self.item_columns(slot_no),
             "first_of": self.args,
             "days_between": self.args[:2],
             "sql": [],
@@ -289,7 +327,7 @@ class Oracle:
             "first_of": self.first_of,
             "linear": self.linear,
             "days_between": self.days_between,
-            "items": self.items,
+            "items": lambda columns, cells: self.items(columns, cells, slot_no),
         }[self.target.verb](columns, cells)
 
     def usable(self, column: str, text: str | None) -> Any:
@@ -355,16 +393,14 @@ class Oracle:
         told = {column} if not self.target.name.endswith("_unit") else set()
         return Cell(found or None, None) if found else Cell(None, "invalid_code", told)
 
-    def items(self, columns: list[str], cells: list[Any]) -> Cell:
-        seed = sorted(
-            (int(r["item_no"]), r) for r in sqlkit.seed_table("ref_scale_items") if r["scale_id"] == self.args[0]
-        )
+    def items(self, columns: list[str], cells: list[Any], slot_no: int) -> Cell:
+        seed = item_seed(self.filled(self.args[0], slot_no))
         texts = dict(zip(columns, cells, strict=True))
         values, bad = [], set()
-        for column, (_, item) in zip(self.args[1:], seed, strict=True):
+        for column, item in zip(self.item_columns(slot_no), seed, strict=True):
             text = texts[column][0] if column != "-" else None
             known = number(text, "double", (float(item["score_min"]), float(item["score_max"]))) if text else None
-            values.append(known)
+            values.append(None if known is None else float(np.float32(known)))  # items are 32-bit numbers
             if text is not None and known is None:
                 bad.add(column)
         return Cell(values if any(v is not None for v in values) else None, None, bad)
@@ -453,11 +489,20 @@ def cases(study: str, name: str) -> list[Row]:
         base["qvtot"] = "9"
     base |= BASE.get((study, name), {})
     rows = [base]
+    # Of a questionnaire in many parts one part is filled at a time: a row of all would be tried once for each. Texts of
+    # every shape are tried on the first item of each part.
+    many = len(block.slots) > 4 and any(o.target.verb == "items" for o in oracles)
+    later = {c for s in block.slots for c in s.columns[1:]} if many else set()
+    others = {
+        c: [d for s in block.slots if c not in s.columns for d in s.columns] for s in block.slots for c in s.columns
+    }
     for column in read:
-        rows += [{**base, column: v} for v in dict.fromkeys(variations(block, column))]
+        alone = {**base, **dict.fromkeys(others.get(column, []), "")} if many else base
+        tried = ("", None, "0", "1", "2", "abc") if column in later else dict.fromkeys(variations(block, column))
+        rows += [{**alone, column: v} for v in tried]
     for oracle in oracles:
-        if oracle.target.verb in ("items", "first_of"):
-            columns = oracle.sources(0)
+        for slot_no in numbers if oracle.target.verb in ("items", "first_of") else []:
+            columns = oracle.sources(slot_no)
             rows.append({**base, **dict.fromkeys(columns, "")})
             rows.append({**base, **dict.fromkeys(columns, "abc")})
             rows += [{**base, **dict.fromkeys(columns, ""), c: "1"} for c in columns]
@@ -649,16 +694,21 @@ ITEM_ROWS = [r for r in ROWS if BLOCKS[r[:2]].targets[r[2]].verb == "items"]
 @pytest.mark.parametrize(("study", "name", "target"), ITEM_ROWS, ids=["-".join(r[:2]) for r in ITEM_ROWS])
 def test_items_stand_in_the_order_of_the_seed(study: str, name: str, target: str) -> None:
     """The cases above read the columns from the mapping row; here the item seed says which element each item is."""
-    instrument, *columns = (a.strip() for a in BLOCKS[study, name].targets[target].args.split(";"))
-    seed = sorted((int(r["item_no"]), r) for r in sqlkit.seed_table("ref_scale_items") if r["scale_id"] == instrument)
-    for column, (item_no, item) in zip(columns, seed, strict=True):
-        if study == "stard" and item["stard_nda_element"]:
-            assert column == item["stard_nda_element"], f"item {item_no}"
-        else:  # the seed names no element of the study: the description of the column must speak of the item
-            words = set(re.findall(r"[a-z]{4,}", item["item_name"]))
-            described = BLOCKS[study, name].form.column(column).description.lower()
-            assert any(w[:5] in described for w in words), f"item {item_no} {item['item_name']}: {described}"
-    assert len(set(columns)) == len(columns)
+    block = BLOCKS[study, name]
+    oracle = Oracle(block, block.targets[target])
+    for slot_no in range(1, len(block.slots) + 1) if block.slots else [0]:
+        columns = oracle.item_columns(slot_no)
+        for column, item in zip(columns, item_seed(oracle.filled(oracle.args[0], slot_no)), strict=True):
+            item_no = item["item_no"]
+            if study == "stard" and item["stard_nda_element"]:
+                assert column == item["stard_nda_element"], f"item {item_no}"
+            elif study == "stard_ascii":  # the names of qids01 with a leading s (dossier, columns table)
+                assert column == f"s{item['stard_nda_element'][1:]}", f"item {item_no}"
+            else:  # the seed names no element of the study: the description of the column must speak of the item
+                words = set(re.findall(r"[a-z]{4,}", item["item_name"]))
+                described = block.form.column(column).description.lower()
+                assert any(w[:5] in described for w in words), f"item {item_no} {item['item_name']}: {described}"
+        assert len(set(columns)) == len(columns)
 
 
 def test_slots_are_the_elements_the_seeds_name() -> None:

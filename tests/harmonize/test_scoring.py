@@ -79,6 +79,8 @@ INSTRUMENTS: dict[str, tuple[list[tuple[int, int]], Callable[[Items], float | No
     "MADRS": ([(0, 6)] * 10, plain_sum),
     "CGI_S": ([(1, 7)], plain_sum),
     "CGI_I": ([(1, 7)], plain_sum),
+    "WSAS": ([(0, 8)] * 5, plain_sum),  # Mundt 2002
+    "QLESQ_SF": ([(1, 5)] * 16, lambda items: plain_sum(items[:14])),  # medication and contentment do not count
 }
 """Range of each item, and the rule."""
 
@@ -210,7 +212,16 @@ def test_every_scored_instrument_is_tested_here() -> None:
     shared = MAPPINGS / "shared" / "scales.csv"
     with shared.open(newline="", encoding="utf-8") as stream:
         named = {r["scale_id"] for r in csv.DictReader(stream)} - {"HAMA", "PGI_I"}
-    assert set(scored_instruments()) == named, "HAMA and PGI_I come as totals only; all others can be scored"
+    of_stard = {"WSAS", "QLESQ_SF"}
+    assert set(scored_instruments()) == named | of_stard, "HAMA and PGI_I come as totals only; all others can be scored"
+
+
+def test_an_instrument_without_a_total_is_not_added_up() -> None:
+    """FIBSER, PRISE, PDSQ, SF-12, WPAI, UCQ: answers are kept; a sum of them says nothing, or no rule was verified."""
+    without = {s for s, r in scales().items() if r["scoring_rule"] == "none"}
+    assert {"FIBSER", "PRISE", "PDSQ_DEPRESSION", "SF12", "WPAI", "UCQ"} <= without
+    assert not without & set(scored_instruments())
+    assert totals("FIBSER", [[1.0, 2.0, 3.0]]) == [(None, False)]
 
 
 @pytest.mark.parametrize("instrument", scored_instruments())

@@ -36,6 +36,20 @@ def probabilities(design: OrdinalDesign, phi: Array, rows: Array) -> tuple[Array
     return np.diff(below, axis=2), np.diff(slopes, axis=2) @ jac
 
 
+def row_probabilities(design: OrdinalDesign, phi: Array, x: Array) -> Array:
+    """(k, rows, categories) at internal columns `x` (rows, columns)."""
+    lay = design.lay
+    nu = lay.natural(phi[None])[0]
+    c = lay.n_thresholds
+    found = np.zeros((lay.k, len(x), c + 2))
+    found[..., -1] = 1.0
+    ones = np.column_stack([np.ones(len(x)), x])
+    for g, (use, where) in enumerate(lay.local):
+        location = ones[:, use[c:] - c] @ nu[where[c:]]
+        found[g, :, 1:-1] = cumulative(lay.link, nu[lay.thresholds] - location[:, None])[0]
+    return np.diff(found, axis=2)
+
+
 def mean_category(design: OrdinalDesign, phi: Array) -> Array:
     """(k,) mean category of each class at `order_at`, by default the last time seen."""
     at = design.spec.order_at if design.spec.order_at is not None else float(design.base.time.max())

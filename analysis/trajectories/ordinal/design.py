@@ -43,6 +43,16 @@ class OrdinalDesign:
         found: Array = (x[:, _kept(self.base)] - self.mean) @ self.inverse
         return found
 
+    @property
+    def scale(self) -> Array:
+        """(categories,) their values."""
+        return np.array(self.categories, dtype=float)
+
+    def with_codes(self, code: NDArray[np.intp]) -> Cells:
+        """The same persons at the same times with other categories (rows,), counted from 0."""
+        x, weight = self.internal(self.base.x), self.base.panel.weight
+        return cells(x, code, self.base.person, self.lay.n_thresholds, self.data.membership, weight)
+
     def reported(self) -> Array:
         """(parameters, free): the parameters in units of the frame are this matrix times the natural ones."""
         lay, s = self.lay, self.lay.n_specific

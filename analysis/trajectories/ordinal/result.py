@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -14,14 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.trajectories import diagnose, inference, labels, newton, params
+from analysis.trajectories import diagnose, inference, newton
+from analysis.trajectories.courses import rows_at
 from analysis.trajectories.errors import Problem
+from analysis.trajectories.fitted import Fitted
 from analysis.trajectories.likelihood import Solution
 from analysis.trajectories.ordinal import courses
 from analysis.trajectories.ordinal.design import OrdinalDesign
-from analysis.trajectories.ordinal.kernel import evaluate, solution
-from analysis.trajectories.predict import Prediction
-from analysis.trajectories.result import Trajectories
+from analysis.trajectories.ordinal.kernel import Cells, evaluate, objective, solution
+from analysis.trajectories.ordinal.predict import OrdinalPrediction, predict
+from analysis.trajectories.ordinal.spec import OrdinalGrowth
 from analysis.trajectories.threads import one_thread
 
 Array = NDArray[np.float64]
@@ -31,14 +31,28 @@ LARGEST = 4.0
 
 
 @dataclass(frozen=True)
-class OrdinalTrajectories(Trajectories):
-    """The result of `OrdinalGrowth.fit`; criteria, parameters, Wald tests, classes and posterior as in `Trajectories`.
+class OrdinalTrajectories(Fitted):
+    """The result of `OrdinalGrowth.fit`; criteria, parameters, Wald tests, classes, posterior and page as of `Fitted`.
 
-    Class 1 has the lowest mean category at `order_at`. Predictions for new persons, the plan's labels and the HTML page
-    are not there for ordinal items.
+    Class 1 has the lowest mean category at `order_at`. The plan's labels are falls of a score; an item has none.
     """
 
     ordinal: OrdinalDesign
+
+    @property
+    def spec(self) -> OrdinalGrowth:
+        """The specification."""
+        return self.ordinal.spec
+
+    @property
+    def family(self) -> str:
+        """`cumulative logit` or `cumulative probit`."""
+        return f"cumulative {self.spec.link}"
+
+    @property
+    def data(self) -> Cells:
+        """What the likelihood reads."""
+        return self.ordinal.data
 
     @cached_property
     def solution(self) -> Solution:
@@ -47,14 +61,19 @@ class OrdinalTrajectories(Trajectories):
             return solution(self.ordinal.lay, self.ordinal.data, self.phi)
 
     @property
-    def natural(self) -> params.Natural:
-        """Not of this model."""
-        raise NotImplementedError("an ordinal model has no residual; use parameters() or courses()")
-
-    @property
     def n_parameters(self) -> int:
         """Number of parameters."""
         return self.ordinal.lay.n_free
+
+    @property
+    def n_logits(self) -> int:
+        """Number of membership logits; they stand first in `phi`."""
+        return self.ordinal.lay.n_logits
+
+    @property
+    def log_units(self) -> Array:
+        """(N,): zeros, for probabilities have no unit."""
+        return np.zeros(self.n)
 
     @property
     def loglik(self) -> float:
@@ -95,7 +114,7 @@ class OrdinalTrajectories(Trajectories):
             *self._empty(),
             *self._maximum(),
             *self._unbounded(),
-            *diagnose._small(self.design, self.probabilities),
+            *diagnose.small_classes(self.design, self.probabilities),
         ]
         if not self.search.replicated:
             text = f"best value reached by {self.search.replication} of {self.search.n_starts} starts"
@@ -114,7 +133,7 @@ class OrdinalTrajectories(Trajectories):
         distance, definite = newton.relative_distance(at.gradient, at.hessian)
         if not definite:
             direction = self._reported[1] @ np.linalg.eigh(-at.hessian)[1][:, 0]
-            name = diagnose._name(self._names.iloc[int(np.argmax(np.abs(direction)))])
+            name = diagnose.parameter_name(self._names.iloc[int(np.argmax(np.abs(direction)))])
             what = "the information is not positive definite in its direction"
             found.append(Problem(name, what, "the data do not determine it: take fewer classes, or make it common"))
         if not distance < newton.TOLERANCE:
@@ -132,7 +151,7 @@ class OrdinalTrajectories(Trajectories):
         bad = (size > LARGEST) & (error * self.ordinal.spread() > size)
         what = "grows without bound: some categories never occur with some values of its column, or in its class"
         remedy = "make it common to the classes, leave it out, or take fewer classes"
-        return [Problem(diagnose._name(self._names.iloc[j]), what, remedy) for j in np.flatnonzero(bad)]
+        return [Problem(diagnose.parameter_name(self._names.iloc[j]), what, remedy) for j in np.flatnonzero(bad)]
 
     def courses(
         self,
@@ -148,7 +167,7 @@ class OrdinalTrajectories(Trajectories):
         shares (a location, not an average of probabilities); `at` sets them instead.
         """
         grid = np.linspace(self.design.time.min(), self.design.time.max(), 49) if times is None else np.asarray(times)
-        return courses.table(self.ordinal, self.phi, self.free_covariance(kind), grid, at, level)
+        return courses.table(self.ordinal, self.phi, self.band_covariance(kind), grid, at, level)
 
     def plot(self, **options: Any) -> alt.LayerChart | alt.FacetChart:
         """Probability of each category over time, one panel per class."""
@@ -169,17 +188,12 @@ class OrdinalTrajectories(Trajectories):
         )
         return chart.properties(width=220, height=180).facet("class:N", columns=3)
 
-    def predict(self, frame: pd.DataFrame | None = None) -> Prediction:
-        """Not there for ordinal items."""
-        raise NotImplementedError("predictions for new persons are not there for ordinal items; see posterior")
-
-    def labels(self, baseline: float, rule: labels.TfRule = labels.PLAN) -> tuple[str, ...]:
-        """Not there for ordinal items: the plan's labels are falls of a score."""
-        raise NotImplementedError("the plan's labels are falls of a score; an ordinal item has none")
-
-    def to_html(self) -> str:
-        """Not there for ordinal items."""
-        raise NotImplementedError("no page for ordinal items yet; use summary() and plot()")
+    def predict(self, frame: pd.DataFrame | None = None) -> OrdinalPrediction:
+        """Predictions for the persons of `frame` from the items in it, however few; None: the persons of the fit."""
+        if frame is None:
+            design = self.design
+            return OrdinalPrediction(self.ordinal, self.phi, design.persons, design.covariates, self.probabilities)
+        return predict(self.ordinal, self.phi, frame)
 
     def criteria(self) -> dict[str, Any]:
         """One row of a table of models, with the link."""
@@ -189,18 +203,55 @@ class OrdinalTrajectories(Trajectories):
         """The fit in words and tables, for a terminal."""
         spec = self.ordinal.spec
         head = f"ordinal item {spec.outcome}, cumulative {spec.link}, categories {self.ordinal.categories}"
-        return head + "\n" + super().summary().replace("family gaussian", f"cumulative {spec.link}")
+        return head + "\n" + super().summary()
 
-    def save(self, path: Path) -> None:
-        """Write to `path`; it holds persons' scores and stays inside. `load` reads it with the same version only."""
-        with Path(path).open("wb") as file:
-            pickle.dump(self, file)
+    # -- what refits need ------------------------------------------------------------------------------------------
 
-    @classmethod
-    def load(cls, path: Path) -> OrdinalTrajectories:
-        """What `save` wrote. A pickle: read only files you wrote yourself."""
-        with Path(path).open("rb") as file:
-            found = pickle.load(file)
-        if not isinstance(found, cls):
-            raise TypeError(f"{path} holds {type(found).__name__}, not {cls.__name__}")
+    def means_at(self, phi: Array, times: Array) -> Array:
+        """(k, times): mean categories at another point `phi`."""
+        x = self.ordinal.internal(rows_at(self.design, times))
+        found: Array = courses.row_probabilities(self.ordinal, phi, x) @ self.ordinal.scale
         return found
+
+    def row_means(self) -> Array:
+        """(k, rows): the mean category of each class in each row of the data."""
+        x = self.ordinal.internal(self.design.x)
+        found: Array = courses.row_probabilities(self.ordinal, self.phi, x) @ self.ordinal.scale
+        return found
+
+    def permuted(self, phi: Array, order: NDArray[np.intp]) -> Array:
+        """The same point with the classes in another order."""
+        lay = self.ordinal.lay
+        found: Array = lay.free(lay.permuted(lay.natural(phi[None])[0], order)[None])[0]
+        return found
+
+    def log_joint_at(self, phi: Array) -> Array:
+        """(k, N): log prior + log probability of the categories of all persons at another point."""
+        lay = self.ordinal.lay
+        return evaluate(lay, self.data, lay.natural(phi[None]), louis=False).log_joint[0]
+
+    def loglik_of(self, data: Cells, phi: Array) -> float:
+        """Log-likelihood of other persons at `phi`."""
+        lay = self.ordinal.lay
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return float(evaluate(lay, data, lay.natural(phi[None]), louis=False).loglik[0])
+
+    def climbed(self, data: Cells, rng: np.random.Generator, starts: int = 0, drawn: bool = False) -> newton.Maxima:
+        """Maxima of other data: from this solution, and from `starts` starts of their own; see `Fitted.climbed`."""
+        from analysis.trajectories.ordinal import search
+
+        lay = self.ordinal.lay
+        ends = newton.maximise(objective(lay, data), self.phi[None])
+        if not starts or lay.k == 1:
+            return ends
+        base = lay.with_classes(1).natural(search.one_class(lay, data).phi)[0]
+        return newton.joined(ends, search.climb(lay, data, search.draw(lay, base, starts, rng)))
+
+    def redrawn(self, rng: np.random.Generator) -> Cells:
+        """Data of the same persons at the same times, drawn from this model."""
+        klass = (np.log(np.maximum(self.prior, 1e-300)) + rng.gumbel(size=self.prior.shape)).argmax(axis=1)
+        x = self.ordinal.internal(self.design.x)
+        rows = np.arange(len(x))
+        shares = courses.row_probabilities(self.ordinal, self.phi, x)[klass[self.design.person], rows]
+        code = (np.cumsum(shares, axis=1)[:, :-1] < rng.random(len(x))[:, None]).sum(axis=1)
+        return self.ordinal.with_codes(code.astype(np.intp))

@@ -105,7 +105,7 @@ def _fit(
     lay, data = design.lay, design.data
     single = one_class(lay, data)
     if lay.k == 1:
-        table, _ = search._maxima(single, 0.0)
+        table, _ = search.different_maxima(single, 0.0)
         found = search.Search(1, 1, table, data.n)
         return OrdinalTrajectories(design.base, single.phi[0], found, int(single.iterations[0]), design)
     rng = np.random.default_rng(seed)
@@ -115,17 +115,17 @@ def _fit(
     while True:
         wanted = starts if ends is None else done
         found_here = climb(lay, part, draw(lay, base, wanted, rng))
-        ends = found_here if ends is None else search._join(ends, found_here)
+        ends = found_here if ends is None else newton.joined(ends, found_here)
         done += wanted
-        table, replication = search._maxima(ends, 0.0)
+        table, replication = search.different_maxima(ends, 0.0)
         if progress:
             progress(f"{lay.k} classes: best {table['loglik'].iloc[0]:.3f} reached by {replication} of {done} starts")
         if replication >= search.REPLICATED or 2 * done > max_starts:
             break
     found = search.Search(done, replication, table, part.n)
     if part is not data:
-        ends = newton.maximise(objective(lay, data), ends.phi[search._representatives(ends, search.FINISH)])
-    best = search._best(ends)
+        ends = newton.maximise(objective(lay, data), ends.phi[search.representatives(ends, search.FINISH)])
+    best = search.best_of(ends)
     phi = ends.phi[best]
     order = np.argsort(mean_category(design, phi), kind="stable")
     phi = lay.free(lay.permuted(lay.natural(phi[None])[0], order)[None])

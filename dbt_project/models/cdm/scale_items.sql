@@ -1,6 +1,6 @@
 {{ config(
     materialized='view',
-    pre_hook="{{ search_published() }}",
+    pre_hook="{{ search_published(['cdm', 'reference']) }}",
     post_hook="{{ search_default() }}",
 ) }}
 

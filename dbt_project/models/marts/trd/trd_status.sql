@@ -52,9 +52,13 @@ tallied as (
         or rules.rule_verified = 'memory'
         or coalesce(tallies.uses_memory_dose, false) as uses_memory,
         rules.asked_of is null or rules.asked_of = persons.study_id as is_asked,
+        -- no trial of the current episode could count: earlier episodes would be next, and no record has them all
+        coalesce(rules.earlier_if_none, false)
+        and coalesce(tallies.n_in_episode, 0) + case when rules.same_episode then persons.n_undescribed else 0 end = 0
+        and not persons.treatment_naive as asks_earlier_episodes,
+        rules.same_episode and persons.n_prior_failed is not null as episode_known,
         persons.treatment_naive
-        or (rules.same_episode and persons.n_prior_failed is not null)
-        or (rules.family = 'study' and scopes.scope = 'all_trials') as prior_known,
+        or (rules.family = 'study' and scopes.scope = 'all_trials') as all_known,
         case when rules.same_episode then persons.n_undescribed else 0 end as n_extra,
         coalesce(tallies.n_low, 0) as n_low,
         coalesce(tallies.n_high, 0) as n_high,
@@ -98,6 +102,13 @@ tallied as (
         on persons.subject_id = exclusions.subject_id and rules.definition_id = exclusions.definition_id
 ),
 
+known as (
+    select
+        *,
+        all_known or (episode_known and not asks_earlier_episodes) as prior_known
+    from tallied
+),
+
 bounded as (
     select
         *,
@@ -137,7 +148,7 @@ bounded as (
             when cutoff_operator = '>' then rated_high > cutoff
             when cutoff_operator = '>=' then rated_high >= cutoff
         end as high_scores
-    from tallied
+    from known
 ),
 
 judged as (
@@ -197,7 +208,11 @@ select
                         nullif(
                             concat_ws(
                                 ';',
-                                case when not prior_known then 'earlier_trials_not_collected' end,
+                                case
+                                    when prior_known then null
+                                    when episode_known then 'earlier_episodes_not_collected'
+                                    else 'earlier_trials_not_collected'
+                                end,
                                 case when n_extra > 0 then 'earlier_trials_not_described' end,
                                 case
                                     when psychotherapy_asked and psychotherapy_high and not psychotherapy_low

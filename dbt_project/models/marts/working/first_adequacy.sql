@@ -36,7 +36,7 @@ doses as (
             and episodes.end_day >= records.start_day
             and episodes.start_day <= coalesce(records.end_day, records.start_day)
             and given.step_id = coalesce(records.step_id, given.step_id)
-    where records.record_kind <> 'history_trial'
+    where records.record_kind not in ('history_trial', 'reported')
     group by given.subject_id, given.treatment_id
 ),
 

@@ -51,7 +51,7 @@ taken as (
     from {{ ref('treatments') }} as records
     inner join kinds on records.treatment_id = kinds.treatment_id
     inner join steps on records.subject_id = steps.subject_id
-    where records.record_kind <> 'history_trial'
+    where records.record_kind not in ('history_trial', 'reported')
         and records.start_day <= steps.end_day
         and (
             records.start_day >= steps.start_day

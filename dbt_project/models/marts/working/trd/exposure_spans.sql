@@ -36,7 +36,7 @@ records as (
                 given.step_id = steps.step_id
                 or (given.step_id is null and given.start_day between steps.start_day and steps.end_day)
             )
-    where given.record_kind <> 'history_trial'
+    where given.record_kind not in ('history_trial', 'reported')
 ),
 
 visit_days as (

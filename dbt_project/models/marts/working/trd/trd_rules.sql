@@ -42,6 +42,7 @@ select
     definitions.asked_of,
     definitions.points_from,
     definitions.not_met_only_if_remitted = 1 as not_met_only_if_remitted,
+    coalesce(definitions.earlier_episode_if_none, 0) = 1 as earlier_if_none,
     definitions.cutoff_operator,
     -- a stage is named; its number stands in the points
     case

@@ -51,7 +51,9 @@ weeks as (
         definition_id,
         points,
         lower,
-        coalesce(lead(lower) over (partition by definition_id order by lower), 1e9) as next_lower
+        coalesce(lower_included, true) as lower_included,
+        coalesce(lead(lower) over (partition by definition_id order by lower), 1e9) as next_lower,
+        coalesce(lead(lower_included) over (partition by definition_id order by lower), true) as next_included
     from points
     where dimension = 'weeks_of_resistance'
 ),
@@ -90,8 +92,9 @@ tallied as (
         single.drugs_to,
         coalesce(tallies.n_low, 0) as n_low,
         coalesce(tallies.n_high, 0) + persons.n_extra as n_high,
-        coalesce(tallies.drugs_low, 0) as drugs_low,
-        coalesce(tallies.drugs_high, 0) + persons.n_extra as drugs_high,
+        -- points are for drugs that failed, not for the one that was switched to
+        coalesce(tallies.failed_drugs_low, 0) as drugs_low,
+        coalesce(tallies.failed_drugs_high, 0) + persons.n_extra as drugs_high,
         coalesce(tallies.classes_low, 0) as classes_low,
         coalesce(tallies.classes_high, 0) + persons.n_extra as classes_high,
         coalesce(tallies.weeks_low, 0) as weeks_low,
@@ -147,12 +150,24 @@ banded as (
             and tallied.drugs_high <= drugs_high_band.up_to
     left join weeks as weeks_low_band
         on tallied.points_from = weeks_low_band.definition_id
-            and tallied.weeks_low >= weeks_low_band.lower
-            and tallied.weeks_low < weeks_low_band.next_lower
+            and (
+                tallied.weeks_low > weeks_low_band.lower
+                or (tallied.weeks_low = weeks_low_band.lower and weeks_low_band.lower_included)
+            )
+            and (
+                tallied.weeks_low < weeks_low_band.next_lower
+                or (tallied.weeks_low = weeks_low_band.next_lower and not weeks_low_band.next_included)
+            )
     left join weeks as weeks_high_band
         on tallied.points_from = weeks_high_band.definition_id
-            and tallied.weeks_high >= weeks_high_band.lower
-            and tallied.weeks_high < weeks_high_band.next_lower
+            and (
+                tallied.weeks_high > weeks_high_band.lower
+                or (tallied.weeks_high = weeks_high_band.lower and weeks_high_band.lower_included)
+            )
+            and (
+                tallied.weeks_high < weeks_high_band.next_lower
+                or (tallied.weeks_high = weeks_high_band.next_lower and not weeks_high_band.next_included)
+            )
 ),
 
 -- severe is one point more with psychosis; what is not known of it may be either

@@ -30,6 +30,10 @@ beside as (
         max(case when strategy = 'augment' and modality <> 'psychotherapy' then 1 else 0 end) = 1 as is_augmented,
         max(case when {{ listed_in('treatments_new', "'ect'") }} then 1 else 0 end) = 1 as had_ect,
         max(case when is_remission then 1 else 0 end) = 1 as has_remitted,
+        -- what keeps trials of earlier episodes from standing in
+        count(
+            case when kind_counts and coalesce(is_adequate, true) and not coalesce(in_earlier_episode, false) then 1 end
+        ) as n_in_episode,
         count(*) as n_trials
     from scoped
     group by subject_id, definition_id, scope
@@ -78,7 +82,9 @@ drugs as (
         parts.treatment_id,
         parts.treatment_class,
         parts.thase_rush_class,
-        max(case when possible.is_sure then 1 else 0 end) = 1 as is_sure
+        max(case when possible.is_sure then 1 else 0 end) = 1 as is_sure,
+        max(case when possible.trial_no = parts.trial_no then 1 else 0 end) = 1 as is_failed,
+        max(case when possible.trial_no = parts.trial_no and possible.is_sure then 1 else 0 end) = 1 as is_sure_failed
     from possible
     inner join {{ ref('trial_parts') }} as parts
         on possible.subject_id = parts.subject_id
@@ -100,7 +106,9 @@ classes as (
         scope,
         treatment_class,
         count(*) as n_drugs,
-        count(case when is_sure then 1 end) as n_sure_drugs
+        count(case when is_sure then 1 end) as n_sure_drugs,
+        count(case when is_failed then 1 end) as n_failed_drugs,
+        count(case when is_sure_failed then 1 end) as n_sure_failed_drugs
     from drugs
     group by subject_id, definition_id, scope, treatment_class
 ),
@@ -112,6 +120,8 @@ class_counts as (
         scope,
         sum(n_sure_drugs) as drugs_low,
         sum(n_drugs) as drugs_high,
+        sum(n_sure_failed_drugs) as failed_drugs_low,
+        sum(n_failed_drugs) as failed_drugs_high,
         count(case when n_sure_drugs > 0 then 1 end) as classes_low,
         count(*) as classes_high
     from classes
@@ -161,6 +171,8 @@ select
     trial_counts.unknown_reasons,
     coalesce(class_counts.drugs_low, 0) as drugs_low,
     coalesce(class_counts.drugs_high, 0) + coalesce(trial_counts.n_nameless, 0) as drugs_high,
+    coalesce(class_counts.failed_drugs_low, 0) as failed_drugs_low,
+    coalesce(class_counts.failed_drugs_high, 0) + coalesce(trial_counts.n_nameless, 0) as failed_drugs_high,
     coalesce(class_counts.classes_low, 0) as classes_low,
     coalesce(class_counts.classes_high, 0) + coalesce(trial_counts.n_nameless, 0) as classes_high,
     case

@@ -70,6 +70,8 @@ asked as (
         case
             when trials.modality = 'psychotherapy' then rules.psychotherapy_counts
             when trials.modality = 'neuromodulation' then rules.ect_counts > 0
+            -- where drugs are counted, one that is added to another is a drug too
+            when rules.failed_by = 'exposed' and trials.strategy = 'augment' then trials.modality = 'antidepressant'
             when trials.strategy = 'augment' then rules.augmentation_counts > 0
             else true
         end as kind_counts,
@@ -78,13 +80,14 @@ asked as (
         adequacy.min_dose,
         adequacy.treatment_id as judged_treatment,
         adequacy.verified as adequacy_verified,
-        (not rules.same_episode or episodes.episode_no = index_episodes.index_episode_no)
-        and (
-            rules.lookback_days is null or trials.last_day >= trials.person_last_day - rules.lookback_days
-        ) as in_all,
+        rules.earlier_if_none,
+        not rules.same_episode or episodes.episode_no = index_episodes.index_episode_no as in_episode,
+        rules.same_episode and episodes.episode_no < index_episodes.index_episode_no as in_earlier_episode,
+        rules.lookback_days is null
+        or trials.last_day >= trials.person_last_day - rules.lookback_days as is_near_end,
         trials.start_day < trials.index_day
-        and (not rules.same_episode or episodes.episode_no = index_episodes.index_episode_no)
-        and (rules.lookback_days is null or trials.last_day >= trials.index_day - rules.lookback_days) as in_before
+        and (rules.lookback_days is null or trials.last_day >= trials.index_day - rules.lookback_days)
+            as is_near_index
     from trials
     cross join rules
     inner join episodes
@@ -163,7 +166,12 @@ counted as (
                 then
                     case failed_by
                         when 'symptoms' then 'no_later_score'
-                        when 'switch' then 'no_end'
+                        when 'switch'
+                            then
+                                case
+                                    when treatments_new is null or next_treatments = '?' then 'treatment_unknown'
+                                    else 'no_end'
+                                end
                         when 'madrs' then 'no_madrs'
                         when 'between' then coalesce(outcome_reason, 'reported_without_score')
                         when 'not_remitted' then coalesce(outcome_reason, 'no_remission_cut')
@@ -172,6 +180,31 @@ counted as (
             else 'end_not_recorded'
         end as unknown_reason
     from judged
+),
+
+-- trials of an earlier episode stand in where the definition allows it and the current one has none that is, or may
+-- be, adequate
+filled as (
+    select
+        *,
+        coalesce(earlier_if_none, false) and in_earlier_episode and max(
+            case when in_episode and kind_counts and coalesce(is_adequate, true) then 1 else 0 end
+        ) over (partition by subject_id, definition_id) = 0 as stands_in_all,
+        coalesce(earlier_if_none, false) and in_earlier_episode and max(
+            case
+                when in_episode and start_day < index_day and kind_counts and coalesce(is_adequate, true) then 1
+                else 0
+            end
+        ) over (partition by subject_id, definition_id) = 0 as stands_in_before
+    from counted
+),
+
+scoped as (
+    select
+        *,
+        is_near_end and (in_episode or coalesce(stands_in_all, false)) as in_all,
+        is_near_index and (in_episode or coalesce(stands_in_before, false)) as in_before
+    from filled
 )
 
 select
@@ -181,6 +214,7 @@ select
     definition_id,
     in_all,
     in_before,
+    coalesce(in_earlier_episode, false) as in_earlier_episode,
     kind_counts,
     is_adequate,
     is_failed,
@@ -197,5 +231,5 @@ select
     is_remission,
     case when dose_of = judged_treatment then max_dose > min_dose end as is_optimised,
     adequacy_verified
-from counted
+from scoped
 where in_all or in_before

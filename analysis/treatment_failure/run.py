@@ -1,0 +1,189 @@
+"""The whole analysis of treatment failure on a warehouse: class step, aims, results, page."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.plan import Plan, deviations, read_plan
+from analysis.report.disclosure import minimum_count
+from analysis.results import Stamp, stamp_of, write_result
+from analysis.trajectories.cohort import Cohort, CohortError
+from analysis.treatment_failure import page
+from analysis.treatment_failure.door import class_door
+from analysis.treatment_failure.finding import Search, about, find, read
+from analysis.treatment_failure.invariance import invariance
+from analysis.treatment_failure.section import PLUGINS, Classes, Context, Section
+from analysis.warehouse import connect
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked; None takes the plan's default and anything else is named as a deviation.
+
+    populations: of the plan. studies, scale: instead of those of the (one) population. k, families, starts: of the
+    class step. replicates: bootstrap refits of labels and chain, 0 for none.
+    """
+
+    populations: tuple[str, ...] = ("trials", "mars", "all")
+    view: str = "marts.trajectory_input"
+    studies: tuple[str, ...] | None = None
+    scale: str | None = None
+    k: tuple[int, ...] | None = None
+    families: tuple[str, ...] | None = None
+    starts: int | None = None
+    replicates: int = 0
+    seed: int = 1
+    jobs: int = 2
+    minimum: int | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run made."""
+
+    page: Path
+    sections: tuple[Section, ...]
+    classes: dict[str, Classes]
+    stamp: Stamp
+    seconds: dict[str, float]
+    context: Context
+
+
+def run(database: Path, asked: Asked, out: Path, say: Say = lambda what: None) -> Done:
+    """Run all aims on the published file and write page and results. Raises CohortError where nothing can be asked."""
+    plan = read_plan()
+    seconds: dict[str, float] = {}
+    timed = _Clock(seconds)
+    with timed("scores"):
+        cohorts, known, points, left_out = read_cohorts(database, plan, asked)
+    studies = sorted({s for c in cohorts.values() for s in c.studies})
+    stamp = stamp_of(database, seed=asked.seed, studies=studies)
+    search = Search(asked.k, asked.families, asked.starts, asked.seed, asked.jobs, asked.replicates)
+    with timed("classes" + (" and label bootstraps" if asked.replicates else "")):
+        classes = find(plan, cohorts, known, search, say)
+    with timed("invariance"):
+        checked = {
+            n: invariance(plan, c, points.get(n, 1.0), say, asked.seed) for n, c in classes.items() if n != "all"
+        }
+    context = Context(
+        database=database,
+        plan=plan,
+        stamp=stamp,
+        classes=classes,
+        seed=asked.seed,
+        replicates=asked.replicates,
+        jobs=asked.jobs,
+        minimum=minimum_count(asked.minimum),
+        say=say,
+        seconds=seconds,
+        options={"invariance": checked, "linked_draws": plan.populations["all"].plausible_values},
+    )
+    sections, absent = gather(context, timed)
+    with timed("page"):
+        made = page.write(sections, _about(context, asked, [*absent, *left_out]), out)
+    with timed("results"):
+        write_results(context)
+    return Done(made, tuple(sections), classes, stamp, seconds, context)
+
+
+class _Clock:
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = seconds
+
+    @contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[what] = time.monotonic() - started
+
+
+def read_cohorts(
+    database: Path, plan: Plan, asked: Asked
+) -> tuple[dict[str, Cohort], dict[str, pd.DataFrame], dict[str, float], list[str]]:
+    """Cohorts of the populations that have scores, what is known of their people, HRSD17 points per point of their
+    scale.
+
+    Raises CohortError where no population has scores.
+    """
+    cohorts: dict[str, Cohort] = {}
+    known: dict[str, pd.DataFrame] = {}
+    points: dict[str, float] = {}
+    left_out = []
+    with class_door(database, asked.view) as door:
+        landed = set(door.frame("select distinct study_id from marts.trajectory_input")["study_id"].astype(str))
+        for name in asked.populations:
+            wanted = asked.studies or tuple(s for s in plan.populations[name].studies if s in landed)
+            try:
+                if not wanted:
+                    raise CohortError(f"none of {', '.join(plan.populations[name].studies)} is landed")
+                cohorts[name] = read(door, plan, name, studies=wanted, scale=asked.scale)
+            except CohortError as error:
+                left_out.append(f"Population {name}: {error}.")
+                continue
+            known[name] = about(door, cohorts[name])
+            slope = door.frame(
+                "select regr_slope(hrsd17_equiv, score) as slope from marts.trajectory_input where instrument_id = "
+                ":scale",
+                scale=cohorts[name].scale,
+            )["slope"].iloc[0]
+            points[name] = 1.0 if pd.isna(slope) else float(slope)
+    if not cohorts:
+        raise CohortError(" ".join(left_out))
+    return cohorts, known, points, left_out
+
+
+def gather(context: Context, timed: Callable[[str], object]) -> tuple[list[Section], list[str]]:
+    """Sections of all plug-ins, and one line for each that is not installed."""
+    found: list[Section] = []
+    absent = []
+    for place in PLUGINS:
+        module, _, function = place.partition(":")
+        try:
+            made = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if not module.startswith(error.name or "?"):
+                raise
+            absent.append(f"{module}: this part is not installed.")
+            continue
+        context.say(f"section {module}")
+        with timed(module.removeprefix("analysis.")):  # type: ignore[attr-defined]
+            found += getattr(made, function)(context)
+    return found, absent
+
+
+def _about(context: Context, asked: Asked, absent: list[str]) -> page.About:
+    plan = context.plan
+    with connect(context.database) as warehouse:
+        marks = warehouse.frame("select study, bool_or(is_synthetic) as made from quality.landings group by study")
+    mine = {s for c in context.classes.values() for s in c.cohort.studies}
+    synthetic = sorted(str(s) for s, made in zip(marks["study"], marks["made"], strict=True) if made and s in mine)
+    told = deviations(plan.search, {"k": list(asked.k or plan.search.k), "starts": asked.starts or plan.search.starts})
+    told += deviations(plan.model, {"family": list(asked.families or plan.model.family)})
+    told += deviations(plan.labels, {"bootstrap_refits": asked.replicates})
+    for name, c in context.classes.items():
+        planned = plan.populations[name]
+        lacking = sorted(set(planned.studies) - set(c.cohort.studies))
+        if lacking:
+            told.append(f"{name}: without {', '.join(lacking)}")
+        if c.cohort.scale != planned.scale:
+            told.append(f"{name}: scale {c.cohort.scale} instead of {planned.scale}")
+    return page.About(context.stamp, plan.version, tuple(synthetic), tuple(told), tuple(absent), context.minimum)
+
+
+def write_results(context: Context) -> None:
+    """`results.treatment_failure_*`: persons of each population, and the tables that the aims left."""
+    persons = [c.persons.assign(population=n, p_tf=c.persons["p_tf"].astype(float)) for n, c in context.classes.items()]
+    columns = "population subject_id study_id baseline last_week modal label p_tf q_one q_one_8 q_k q_k_8 exit_one"
+    tables = {"persons": pd.concat(persons, ignore_index=True)[columns.split()]} | context.results
+    for name, table in tables.items():
+        if len(table.columns):
+            write_result(f"treatment_failure_{name}", table, stamp=context.stamp)

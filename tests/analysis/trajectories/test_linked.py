@@ -1,0 +1,160 @@
+"""Linked scores as plausible values: draws, the refit in the coordinates of the fit, Rubin's rules, the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from analysis.linking.pairs import LinkError
+from analysis.plan import read_plan
+from analysis.trajectories import linked
+from analysis.trajectories.cohort import Cohort, CohortError, read_cohort, specification
+from analysis.trajectories.result import Trajectories
+from analysis.trajectories.run import Asked, run_trajectories
+from analysis.trajectories.simulate import mixture
+from analysis.warehouse import connect
+from harmonize.cli import app
+from tests.analysis.trajectories.test_run import TWO, published
+
+FAST = {"population": "all", "k": (1, 2), "families": ("gaussian",), "starts": 5, "replicates": 0}
+LINKED = """
+create table marts.severity_linked as
+select
+    subject_id, instrument_id, day, rater, contact, occasion, 'HRSD17' as to_instrument_id, 'table' as link_id,
+    1.4 * score as equivalent, score, {se} as se, {see} as see
+from marts.trajectory_input
+"""
+
+
+def warehouse(folder: Path, se: str = "0.5", see: str = "1.0", persons: int = 240) -> Path:
+    """Scores on the QIDS-SR16 alone, linked by 1.4 points each; errors of the link as given."""
+    database = published(folder, mixture(persons, 3, TWO))
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(LINKED.format(se=se, see=see))
+    return database
+
+
+def cohort_of(database: Path) -> Cohort:
+    with connect(database) as opened:
+        return read_cohort(opened, read_plan(), "all")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return warehouse(tmp_path_factory.mktemp("linked"))
+
+
+@pytest.fixture(scope="module")
+def fit(database: Path) -> Trajectories:
+    cohort = cohort_of(database)
+    return specification(read_plan(), cohort).with_classes(2).fit(cohort.frame, starts=5, seed=1)
+
+
+def test_draws_scatter_with_the_errors_of_the_link(database: Path) -> None:
+    cohort = cohort_of(database)
+    with connect(database) as opened:
+        drawn = linked.draw(opened, cohort, n=60, seed=1)
+        again = linked.draw(opened, cohort, n=60, seed=1)
+    assert drawn.source == "published with the links"
+    assert np.array_equal(drawn.score, again.score)
+    apart = drawn.score - cohort.frame["score"].to_numpy()
+    shared = apart.mean(axis=1)  # the error of the link itself is that of all scores of a draw
+    assert shared.std(ddof=1) == pytest.approx(0.5, rel=0.35)
+    assert (apart - shared[:, None]).std() == pytest.approx(1.0, rel=0.05)
+    # a baseline is one rating, whoever's visits it stands beside
+    same = cohort.frame["subject_id"].to_numpy() == cohort.frame["subject_id"].iloc[0]
+    assert np.ptp(drawn.baseline[:, same], axis=1).max() == 0
+
+
+def test_a_refit_to_the_same_scores_is_the_fit(database: Path, fit: Trajectories) -> None:
+    cohort = cohort_of(database)
+    design = linked.redone(fit.design, cohort.frame)
+    again = Trajectories(design, fit.phi, fit.search, 0)
+    assert again.loglik == pytest.approx(fit.loglik, abs=1e-9)
+    shifted = cohort.frame.assign(score=cohort.frame["score"] + 1, baseline=cohort.frame["baseline"] + 1)
+    moved = linked._refitted(fit, shifted)
+    anew = fit.spec.fit(shifted, starts=5, seed=1)  # coordinates of its own
+    assert moved is not None
+    assert moved.loglik == pytest.approx(anew.loglik, abs=1e-5)
+    ours, theirs = moved.parameters("sandwich"), anew.parameters("sandwich")
+    assert ours["estimate"].to_numpy() == pytest.approx(theirs["estimate"].to_numpy(), abs=1e-3)
+    assert ours["se"].to_numpy() == pytest.approx(theirs["se"].to_numpy(), rel=1e-3)
+
+
+def test_a_link_without_error_adds_none_and_one_with_error_does(tmp_path: Path, fit: Trajectories) -> None:
+    found = {}
+    for name, (se, see) in {"none": ("0.0", "0.0"), "shared": ("1.5", "0.0")}.items():
+        (tmp_path / name).mkdir()
+        database = warehouse(tmp_path / name, se, see)
+        cohort = cohort_of(database)
+        with connect(database) as opened:
+            drawn = linked.draw(opened, cohort, n=8, seed=2)
+        found[name] = linked.carried(fit, cohort, drawn, np.array([0.0, 8.0]), [8.0])
+    none, shared = found["none"], found["shared"]
+    assert none.table["share_of_link"].max() < 1e-9
+    kind = "cluster"
+    courses = none.table[none.table["quantity"] == "course"]
+    assert courses["estimate"].to_numpy() == pytest.approx(fit.courses([0.0, 8.0])["mean"].to_numpy(), abs=1e-6)
+    assert courses["se"].to_numpy() == pytest.approx(fit.courses([0.0, 8.0], kind=kind)["se"].to_numpy(), rel=1e-6)
+    # a shift that all scores of a draw share moves every course by itself and leaves the shares alone
+    moved = shared.table[shared.table["quantity"] == "course"]
+    between = moved["se"].to_numpy() ** 2 * moved["share_of_link"].to_numpy()
+    assert np.sqrt(between) == pytest.approx(np.full(4, 1.5 * np.sqrt(9 / 8)), rel=0.6)
+    assert (moved["share_of_link"] > 0.5).all()
+    shares = shared.table[shared.table["quantity"] == "share"]
+    assert (shares["share_of_link"] < 0.05).all()
+    assert shares["estimate"].sum() == pytest.approx(1)
+    assert none.failed == shared.failed == 0
+
+
+def test_the_share_of_a_class_has_the_error_of_repeated_samples(fit: Trajectories) -> None:
+    _, variance = linked._shares(fit)
+    drawn = []
+    for seed in range(25):
+        frame = mixture(240, 500 + seed, TWO)
+        start = frame.groupby("subject_id")["score"].transform("first")
+        frame = frame[frame["week"] > 0].assign(baseline=start)
+        spec = fit.spec.__class__(
+            2, "score ~ log1p(week) + week + baseline * log1p(week)", "~ log1p(week) + week", "~ log1p(week)"
+        )
+        drawn.append(spec.fit(frame, starts=3, max_starts=3, seed=1).classes["share"][0])
+    # standard deviation of 25 draws: known to about 14 %
+    assert np.sqrt(variance[0]) == pytest.approx(np.std(drawn, ddof=1), rel=0.45)
+
+
+def test_a_run_carries_the_error_and_says_so(database: Path) -> None:
+    run = run_trajectories(database, Asked(**FAST, plausible=4, halves=1))
+    assert run.fit is not None
+    assert run.fit.k == 2
+    assert "over 4 draws of the linked scores: treatment failure in 100% of them" in run.verdict
+    assert run.tables["classes"]["agreement_draws"].notna().all()
+    assert set(run.tables["plausible"]["quantity"]) >= {"share", "course", "fixed", "covariance"}
+    assert run.tables["halves"]["agreement"].between(0.5, 1).all()
+    assert "plausible_values: 4 instead of 20" in run.deviations
+    none = run_trajectories(database, Asked(**FAST, plausible=0))
+    assert "plausible" not in none.tables
+    assert none.tables["classes"]["agreement_draws"].isna().all()
+
+
+def test_an_error_that_nobody_knows_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_pairs(*_: object, **__: object) -> None:
+        raise LinkError("the two were not measured together")
+
+    monkeypatch.setattr(linked, "read_pairs", no_pairs)
+    database = warehouse(tmp_path, "cast(null as double)", "cast(null as double)", persons=60)
+    with pytest.raises(CohortError, match=r"from QIDS_SR16 to HRSD17 is not known .* run trd link --from QIDS_SR16"):
+        run_trajectories(database, Asked(**FAST))
+    done = CliRunner().invoke(
+        app,
+        ["--warehouse", str(tmp_path), "trajectories", "--population", "all", "--k", "1", "--family", "gaussian",
+         "--bootstraps", "0", "--plausible", "0", "--folds", "2", "--lrt", "2", "--json"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.output[done.output.index("{") :])
+    assert document["runs"][0]["draws"] == 0
+    assert document["models"][0]["predictive"] < document["models"][0]["loglik"]
