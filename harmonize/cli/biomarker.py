@@ -31,10 +31,10 @@ METHODS = ("logistic", "penalised", "ridge", "cbps", "entropy")
         "trd biomarker --weights score.txt --ancestry \"race == 'white'\"",
         "trd biomarker --weights PGS1.txt.gz --study stard --study ispotd",
         "trd biomarker --scores scores.csv --outcome remission_qids_5",
-        "trd biomarker --scores scores.csv --missing impute --bootstraps 200",
+        "trd biomarker --scores scores.csv --missing impute",
         "trd sql 'select * from results.biomarker_effects'",
     ],
-    fails="no score, no class model or no overlap; or the score was derived in this study",
+    fails="no score, no class model, no overlap, or derived in this study",
     panel="Results",
 )
 def biomarker(
