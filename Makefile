@@ -100,6 +100,8 @@ validate: setup ## is what is compiled fresh, does the build pass the tests of t
 	"$(BIN)/python" -m validate.trajectories
 	@$(call timed,coverage of the estimators on top of classes by simulation; takes long); \
 	"$(BIN)/python" validate/twostep.py
+	@$(call timed,gates of aim D by simulation in the worlds W6; takes long); \
+	"$(BIN)/python" -m validate.biomarker
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \
