@@ -105,6 +105,8 @@ validate: setup ## is what is compiled fresh, does the build pass the tests of t
 	@$(call timed,failure and resistance$(comma) early prediction: worlds where the answer is no); \
 	"$(BIN)/python" -m validate.resistance; \
 	"$(BIN)/python" -m validate.early
+	@$(call timed,gates of aim D by simulation in the worlds W6; takes long); \
+	"$(BIN)/python" -m validate.biomarker
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \
