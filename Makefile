@@ -31,7 +31,7 @@ timed = set -euo pipefail; start=$$SECONDS; printf '== %s\n' '$(1)'; \
 environment = "$(1)/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	|| "$(PYTHON)" -m venv --clear "$(1)"
 
-.PHONY: help setup demo test lint format bench validate docs torture lock clean distclean
+.PHONY: help setup demo test lint format bench validate docs torture fuzz lock clean distclean
 
 help: ## list the targets
 	@printf 'make TARGET, where TARGET is one of\n\n'
@@ -115,6 +115,11 @@ docs: setup ## dbt's documentation as one offline page, dbt_project/target/stati
 torture: setup ## kill builds at random times, the long version
 	@$(call timed,kills at random times; takes many minutes); \
 	"$(BIN)/python" -m pytest -m slow tests/dbt_project -k kill $(ARGS)
+
+fuzz: setup ## ten thousand broken deliveries: refused with an error, or landed without a lost row
+	@$(call timed,fuzzed deliveries; stops after FUZZ_SECONDS (an hour)$(comma) then three that are built); \
+	FUZZ_DELIVERIES=$${FUZZ_DELIVERIES:-10000} FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} \
+		"$(BIN)/python" -m pytest -s tests/fuzz $(ARGS)
 
 lock: ## make both lock files again with the newest versions allowed
 	@$(call timed,resolving for Python 3.11 and later on Linux and macOS); \
