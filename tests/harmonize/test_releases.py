@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import frictionless
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pyreadstat
@@ -24,7 +25,7 @@ from harmonize.paths import Warehouse
 from harmonize.releases.compare import Side, changed_rows, compare
 from harmonize.releases.expect import judge, read_expected
 from harmonize.releases.freeze import freeze
-from harmonize.releases.manifest import ReleaseError, read_manifest
+from harmonize.releases.manifest import FrozenTable, Manifest, ReleaseError, read_manifest
 from harmonize.releases.verify import verify
 from tests.harmonize.releasekit import publish
 
@@ -235,6 +236,51 @@ def test_equal_rows_without_a_key_are_counted(tmp_path: Path) -> None:
     freeze(house, "b", csv=False)
     assert changes(house, "a", "b") == {("reference.scales", "added", None, 2)}
     assert changes(house, "b", "a") == {("reference.scales", "removed", None, 2)}
+
+
+def by_pandas(old: pd.DataFrame, new: pd.DataFrame, key: list[str]) -> set[tuple[str, str | None, int]]:
+    """Differences of two tables found another way: frames indexed by key, compared cell by cell."""
+    a, b = (f.astype(object).where(f.notna(), None).set_index(key) for f in (old, new))
+    both = a.index.intersection(b.index)
+    found = [("added", None, len(b.index.difference(a.index))), ("removed", None, len(a.index.difference(b.index)))]
+    for column in a.columns:
+        pairs = zip(a.loc[both, column], b.loc[both, column], strict=True)
+        found.append(("changed", column, sum(x != y for x, y in pairs)))
+    return {change for change in found if change[2]}
+
+
+def test_differences_of_random_tables_are_those_that_pandas_finds(tmp_path: Path) -> None:
+    """Keys with gaps, a key column that may be missing, nulls on either side."""
+    rng = np.random.default_rng(20261121)
+
+    def table() -> pd.DataFrame:
+        keys = rng.choice(30, size=20, replace=False)
+        return pd.DataFrame(
+            {
+                "k": pd.array(keys // 2, dtype="Int64"),
+                "part": pd.array(np.where(keys % 2, "b", None), dtype="string"),
+                "x": pd.array(rng.choice([1.0, 2.0, None], 20), dtype="Float64"),
+                "y": pd.array(rng.choice(["u", "v", None], 20), dtype="string"),
+            }
+        )
+
+    def frozen_side(name: str, frame: pd.DataFrame) -> Side:
+        folder = tmp_path / name
+        folder.mkdir()
+        frame.to_parquet(folder / "t.parquet", index=False)
+        columns = {"k": "BIGINT", "part": "VARCHAR", "x": "DOUBLE", "y": "VARCHAR"}
+        one = FrozenTable("cdm.t", "t.parquet", name, 0, len(frame), ("k", "part"), columns)
+        return Side(Manifest(name, name, True, (one,), {}, {}, (), {}, {}, {}), folder)
+
+    seen = set()
+    for round_ in range(15):
+        old, new = table(), table()
+        found = compare(frozen_side(f"a{round_}", old), frozen_side(f"b{round_}", new))
+        got = {(c.kind, c.column, c.n) for diff in found for c in diff.changes}
+        assert got == by_pandas(old, new, ["k", "part"])
+        assert all(diff.by_key == ("k", "part") for diff in found)
+        seen |= {kind for kind, _, _ in got}
+    assert seen == {"added", "removed", "changed"}
 
 
 def declared(tmp_path: Path, *lines: str) -> Path:
