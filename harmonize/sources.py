@@ -28,6 +28,7 @@ FORMAT_KEYS = {
     "header_row": "the row of a sheet that holds the names, counted from 1; rows above it are not data: xlsx",
     "group_row": "the row above header_row that names groups of columns, whose names become group_name: xlsx",
     "repeated_names": "number: a name that occurs again gets a number, name_2; without it such a file is refused",
+    "folders": "folders that each hold a copy of the form; they are joined, with a column `folder`: delimited text",
     "sheet": "of a workbook: its name, or its position counted from 1: xlsx",
     "decimal": "the decimal mark, '.' or ','; a column's own `decimal` goes before it",
     "dates": "how dates are written, one of harmonize.dates or a list; a column's own `dates` goes before it",

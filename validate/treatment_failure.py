@@ -140,9 +140,9 @@ def one_effects(world: str, seed: int, given: Like, baseline: str, rated: str) -
     return rows
 
 
-def one_weights(world: str, seed: int) -> list[dict[str, object]]:
+def one_weights(world: str, seed: int, n: int = N) -> list[dict[str, object]]:
     """What losing people in level 2 does to the crude difference of the true courses, unweighted and weighted."""
-    full, seen = draw(world, N, seed, rated="all"), draw(world, N, seed, rated="reached")
+    full, seen = draw(world, n, seed, rated="all"), draw(world, n, seed, rated="reached")
     scores = usable(seen)
     whole, people = people_of(full, scores, None), people_of(seen, scores, None)
     left = people.set_index("subject_id")["lost_next"] == 1

@@ -132,15 +132,20 @@ def predict_split(
                         }
                     )
                 )
-    about: dict[str, Any] = {
-        "kind": split.kind,
-        "split": split.name,
-        "n_train": len(split.train),
-        "n_test": len(split.test),
+    about = told(split) | {
         "k": fitted.courses.k,
         "why": fitted.courses.why,
         "link_persons": fitted.link.n_persons if fitted.link else 0,
         "link_pairs": fitted.link.n_pairs if fitted.link else 0,
     }
-    columns = "kind split landmark target predictor subject_id study_id p bad".split()
-    return (pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)), about
+    return (pd.concat(parts, ignore_index=True) if parts else blank()), about
+
+
+def told(split: Split) -> dict[str, Any]:
+    """What is known of a split before it is fitted."""
+    return {"kind": split.kind, "split": split.name, "n_train": len(split.train), "n_test": len(split.test)}
+
+
+def blank() -> pd.DataFrame:
+    """No predictions."""
+    return pd.DataFrame(columns="kind split landmark target predictor subject_id study_id p bad".split())

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.early import measures, referral
-from analysis.early.models import LAST, PREDICTORS
+from analysis.early.models import LAST, ONE, PREDICTORS
 
 Array = NDArray[np.float64]
 
@@ -37,15 +37,15 @@ def groups(rows: pd.DataFrame, bootstraps: int, seed: int) -> Iterator[tuple[Any
 
 
 def performance(wide: pd.DataFrame, weight: Array, minimum: int) -> pd.DataFrame:
-    """One row per predictor and measure with limits: auc, auc_gain (over baseline and last score), brier, brier_gain,
-    intercept, slope. Nothing is shown where either end is rarer than `minimum`.
+    """One row per predictor and measure with limits: auc, auc_gain (over baseline and last score), auc_classes (over
+    the growth model with one class), brier, brier_gain, intercept, slope. Nothing is shown where either end is rarer
+    than `minimum`.
     """
     bad = wide["bad"].to_numpy()
     n, events = len(bad), int(bad.sum())
     hidden = min(events, n - events) < minimum
-    before = {
-        name: f(bad, wide[LAST].to_numpy(), weight) for name, f in (("auc", measures.auc), ("brier", measures.brier))
-    }
+    last, single = wide[LAST].to_numpy(), measures.auc(bad, wide[ONE].to_numpy(), weight)
+    before = {"auc": measures.auc(bad, last, weight), "brier": measures.brier(bad, last, weight)}
     rows = []
     for predictor in (name for name in PREDICTORS if name in wide):
         p = wide[predictor].to_numpy()
@@ -54,6 +54,7 @@ def performance(wide: pd.DataFrame, weight: Array, minimum: int) -> pd.DataFrame
         for name, values in {
             "auc": area,
             "auc_gain": area - before["auc"],
+            "auc_classes": area - single,
             "brier": score,
             "brier_gain": before["brier"] - score,
             "intercept": level,

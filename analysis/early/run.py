@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from analysis.early import flow, judge, subgroups
 from analysis.early.course import CLASSES, STARTS
-from analysis.early.folds import Split, cross_validation, external, leave_one_study_out, predict_split
+from analysis.early.folds import Split, blank, cross_validation, external, leave_one_study_out, predict_split, told
 from analysis.early.landmark import cut
 from analysis.early.material import NEXT_FAILURE, NONRESPONSE, EarlyError, Material, read_material
 from analysis.early.verdict import verdict
@@ -129,16 +129,20 @@ def predict_all(
     work = (delayed(_split)(m, s, tuple(landmarks), asked.seed, inner) for m, s in splits)
     parts: list[pd.DataFrame] = []
     about: list[dict[str, Any]] = []
-    for done, (found, told) in enumerate(Parallel(n_jobs=jobs, return_as="generator")(work), start=1):
+    for done, (found, said) in enumerate(Parallel(n_jobs=jobs, return_as="generator")(work), start=1):
         parts.append(found)
-        about.append(told)
-        say(f"{done} of {len(splits)} fits of everything done ({told['kind']}, {told['split']})")
+        about.append(said)
+        say(f"{done} of {len(splits)} fits of everything done ({said['kind']}, {said['split']})")
     return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True), about
 
 
 def _split(material: Material, split: Split, landmarks: tuple[float, ...], seed: int, say: Say) -> Any:
+    """Predictions of a split; none where its training persons carry no link, with the reason."""
     with one_thread():
-        return predict_split(material, split, landmarks=landmarks, targets=TARGETS, seed=seed, say=say)
+        try:
+            return predict_split(material, split, landmarks=landmarks, targets=TARGETS, seed=seed, say=say)
+        except EarlyError as error:
+            return blank(), told(split) | {"k": 0, "why": str(error), "link_persons": 0, "link_pairs": 0}
 
 
 def tabulate(

@@ -19,10 +19,11 @@ KEY, TITLE = "early", "Aim C: telling failure early"
 SHOWN = (LAST, LOGISTIC, CLASSES, BOTH)
 AT = (0.3, 0.5, 0.7)
 """Thresholds that stand in the table; all are in the figure and in `results.early_referral`."""
-MEASURES = {"auc": 3, "auc_gain": 3, "brier": 3, "intercept": 2, "slope": 2}
+MEASURES = {"auc": 3, "auc_gain": 3, "auc_classes": 3, "brier": 3, "intercept": 2, "slope": 2}
 LABELS = {
     "auc": "AUC",
     "auc_gain": "AUC less that of the last score",
+    "auc_classes": "AUC less that of one class",
     "brier": "Brier score",
     "intercept": "calibration intercept",
     "slope": "calibration slope",
@@ -226,7 +227,7 @@ def _wide(table: pd.DataFrame, study: bool = False) -> pd.DataFrame:
         of = dict(zip(keys, key, strict=True))
         about = {"asked": f"{of['target']}, week {of['landmark']:g}"}
         about |= {c: str(of[c]) for c in keys[2:]}
-        measures = {m: said(part, d, sign=m.endswith("gain"), measure=m) for m, d in MEASURES.items()}
+        measures = {m: said(part, d, sign=m.startswith("auc_"), measure=m) for m, d in MEASURES.items()}
         rows.append(about | {"n": part["n"].iloc[0], "bad ends": part["events"].iloc[0]} | measures)
     return pd.DataFrame(rows)
 

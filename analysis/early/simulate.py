@@ -1,6 +1,6 @@
 """Worlds for tests and `validate/early.py`. SYNTHETIC: no patient stands behind them.
 
-Two studies: `alpha` is followed on the HRSD17, `beta` on the QIDS-SR16, with both at entry and exit.
+Two studies: `alpha` is followed on the HRSD17, `beta` on the QIDS-SR16; both rate both at entry and exit.
 """
 
 from __future__ import annotations
@@ -68,14 +68,8 @@ def material(
     )
     person, visit = np.nonzero((end[:, None] >= 7 * WEEKS) & (rng.random(score.shape) < 0.85) & (WEEKS > 0))
     scores = pd.DataFrame({"subject_id": ids[person], "day": 7 * WEEKS[visit], "score": shown[person, visit]})
-    both = np.flatnonzero(on_qids)
-    pairs = pd.DataFrame(
-        {
-            "subject_id": np.repeat(ids[both], 2),
-            "x": np.column_stack([shown[both, 0], _qids(exits[both, None], rng)[:, 0]]).ravel(),
-            "y": np.column_stack([score[both, 0], exits[both]]).ravel(),
-        }
-    )
+    ends = np.column_stack([score[:, 0], exits])
+    pairs = pd.DataFrame({"subject_id": np.repeat(ids, 2), "x": _qids(ends, rng).ravel(), "y": ends.ravel()})
     return Material(persons, scores, pairs), pd.Series(klass + 1, index=pd.Index(ids), name="truth")
 
 

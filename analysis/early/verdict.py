@@ -12,7 +12,11 @@ WORDS = {"nonresponse": "non-response at exit", "next_failure": "failure of the 
 
 
 def verdict(performance: pd.DataFrame, landmark: float, target: str) -> str:
-    """Whether the class model tells more at a landmark than baseline and last score do (cross-validated AUC)."""
+    """What predicts at a landmark, and whether the classes have a part in it (cross-validated AUC).
+
+    A growth model uses every score and so can beat the last one without any classes; whether these matter is told by
+    the difference to the growth model with one class.
+    """
     own = performance[
         (performance["kind"] == "cross-validation")
         & (performance["landmark"] == landmark)
@@ -26,19 +30,20 @@ def verdict(performance: pd.DataFrame, landmark: float, target: str) -> str:
     if math.isnan(gain):
         return f"Too few persons to judge a prediction of {what}."
     last, best, both = (found[name, "auc"][0] for name in (LAST, LOGISTIC, BOTH))
+    beside, from_, to = found[CLASSES, "auc_classes"]
     said = (
-        f"For {what}, baseline and last score reach an AUC of {last:.2f}, regression on all that is known {best:.2f};"
-        f" the class model differs from the last score by {gain:+.3f}"
+        f"For {what}, baseline and last score reach an AUC of {last:.2f}, regression on all that is known {best:.2f},"
+        f" and {both:.2f} with the class model beside it. The class model differs from the last score by {gain:+.3f}"
     )
     if math.isnan(low):
-        return f"{said} (no interval: no bootstrap was asked)."
-    if low > 0:
-        judged = "it tells more than baseline and last score do"
-    elif high < 0:
-        judged = "it tells less than baseline and last score do"
+        return f"{said} and from a growth model with one class by {beside:+.3f} (no interval: no bootstrap was asked)."
+    if from_ > 0:
+        judged = "the classes tell more than one continuum does"
+    elif to < 0:
+        judged = "the classes tell less than one continuum does"
     else:
-        judged = "it adds nothing to baseline and last score that these data can show"
+        judged = "the classes add nothing that these data can show"
     return (
-        f"{said} (95 % interval {low:+.3f} to {high:+.3f}): {judged}. Put beside the regression it changes the AUC"
-        f" from {best:.3f} to {both:.3f}."
+        f"{said} (95 % interval {low:+.3f} to {high:+.3f}), from a growth model with one class by {beside:+.3f}"
+        f" ({from_:+.3f} to {to:+.3f}): {judged}."
     )

@@ -9,6 +9,7 @@ from collections import defaultdict
 
 from analysis.report import resistance
 from analysis.report.disclosure import Counts, Key
+from analysis.report.landed import FORM_ROWS
 from analysis.report.remission import collect_remission
 from analysis.warehouse import Warehouse
 
@@ -50,7 +51,7 @@ def _landings(warehouse: Warehouse, counts: Counts) -> None:
 def _forms(warehouse: Warehouse, counts: Counts) -> None:
     """Raw = used + dropped, per form and block; equal parts of two blocks of a form may be the same rows."""
     fates: dict[Key, dict[str, int]] = defaultdict(dict)
-    sql = "select study_id, src_form, block, fate, n_rows from quality.form_rows"
+    sql = f"select study_id, src_form, block, fate, n_rows from {FORM_ROWS}"
     for (study, form, block, fate), n in _rows(warehouse, sql, 4):
         fates[study, "form", form, block][fate] = n
     twins: dict[tuple[str, str, int], list[Key]] = defaultdict(list)
@@ -80,7 +81,7 @@ def _entities(warehouse: Warehouse, counts: Counts) -> None:
     for (study, entity, kind), n in _rows(warehouse, sql, 3):
         entities[study, "entity", entity][kind] = n
         counts.add((study, "entity", entity, kind), n, DETAIL if kind in ("merged", "candidates") else PLAIN)
-    blocks = warehouse.frame("select distinct study_id, src_form, block, entity from quality.form_rows order by all")
+    blocks = warehouse.frame(f"select distinct study_id, src_form, block, entity from {FORM_ROWS} order by all")
     fed: dict[Key, list[Key]] = defaultdict(list)
     for study, form, block, entity in blocks.itertuples(index=False, name=None):
         used = (study, "form", form, block, "used")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.report.disclosure import Key, Published, Shown
+from analysis.report.landed import FORM_ROWS
 from analysis.warehouse import Warehouse
 
 STAGE_NAMES = {
@@ -350,7 +351,7 @@ def form_identity(warehouse: Warehouse, study: str, cells: Published) -> list[di
     sql = (
         "select src_form, block, any_value(entity) as entity,"
         " sum(case when fate = 'raw' then n_rows else -n_rows end) as lost"
-        " from quality.form_rows where study_id = :study group by all order by all"
+        f" from {FORM_ROWS} where study_id = :study group by all order by all"
     )
     rows = []
     for form, block, entity, lost in warehouse.frame(sql, study=study).itertuples(index=False, name=None):

@@ -87,7 +87,7 @@ def analyse(
     tables["later_classes"] = pd.DataFrame(
         {"class": np.arange(1, len(first.labels) + 1), "label": list(first.labels), "why": first.why}
     )
-    return Found(tuple(verdicts), tables)
+    return Found(tuple(verdicts), {name: _apart(table, minimum) for name, table in tables.items()})
 
 
 def _before(failing: Failing, people: pd.DataFrame, say: Say) -> dict[str, pd.DataFrame]:
@@ -155,6 +155,18 @@ def _without_small(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
     small = np.minimum(bad, n - bad) < minimum
     found = table.copy()
     found.loc[small, ["estimate", "se", "lower", "upper", "p_value", "n", "n_failed"]] = np.nan
+    return found
+
+
+def _apart(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """Numbers of persons that differ from the largest by fewer than `minimum` are not shown: they would give these"
+    " away."""
+    if "n" not in table or table.empty:
+        return table
+    found = table.copy()
+    away = found["n"].max() - found["n"]
+    hidden = [c for c in ("n", "n_failed") if c in found]
+    found.loc[(away > 0) & (away < minimum), hidden] = np.nan
     return found
 
 

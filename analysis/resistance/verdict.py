@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from analysis.report.shown import about
 from analysis.resistance.before import ADJUSTED, CRUDE
 
 
@@ -37,7 +38,7 @@ def about_next(table: pd.DataFrame) -> str:
     value, low, high = (100 * _value(own, "P1", c) for c in ("estimate", "lower", "upper"))
     said = (
         f"After a course of treatment failure in the first trial the next one fails {value:+.1f} points more often"
-        f" (95 % interval {low:+.1f} to {high:+.1f}, {int(_value(own, 'P1', 'n'))} persons)"
+        f" (95 % interval {low:+.1f} to {high:+.1f}, {about(_value(own, 'P1', 'n'))} persons)"
     )
     if low > 0:
         score = "P2" in own.index and _value(own, "P2", "lower") > 0

@@ -211,7 +211,7 @@ def build(spec: GrowthMixture, frame: pd.DataFrame) -> Design:
     data = data.reset_index(drop=True)
     counts = {"rows": len(data), "persons": int(data[spec.person].nunique())}
     counts["synthetic"] = int("synthetic" in frame.columns and bool(frame["synthetic"].any()))
-    data = data[np.isfinite(data[spec.outcome].to_numpy(dtype=float))]
+    data = data[_known(spec, data)]
     counts["rows_without_score"] = counts["rows"] - len(data)
     _complete(spec, data, [c for c in wanted if c != spec.outcome])
     if data.empty:
@@ -224,6 +224,21 @@ def build(spec: GrowthMixture, frame: pd.DataFrame) -> Design:
     counts["persons_without_score"] = counts["persons"] - len(persons)
     first = np.searchsorted(codes, np.arange(len(persons)))
     return _assemble(spec, formulas, data, codes.astype(np.intp), pd.Index(persons), first, counts)
+
+
+def _known(spec: GrowthMixture, data: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows have a score. Raises DesignError for one that is no number."""
+    column = data[spec.outcome]
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    wrong = (column.notna().to_numpy() & np.isnan(values)) | np.isinf(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DesignError(
+            f"column {spec.outcome}, row {data.index[row]}, {spec.person} {data[spec.person].iloc[row]}: "
+            f"{column.iloc[row]!r} is no score; correct it, or leave it empty if it is missing"
+        )
+    data[spec.outcome] = values
+    return ~np.isnan(values)
 
 
 def _formulas(spec: GrowthMixture) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _cell(value: Any, digits: int | None) -> str:
     if isinstance(value, bool | str):
         return str(value)
     if isinstance(value, int) or (hasattr(value, "dtype") and value.dtype.kind in "iu"):
-        return f"{int(value):,}"
+        return f"{int(value):,}".replace("-", "−")
     if digits is not None:
         return f"{float(value):.{digits}f}".replace("-", "−")
     return f"{float(value):.3g}".replace("-", "−")

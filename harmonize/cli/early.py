@@ -11,7 +11,7 @@ from harmonize.cli import console
 from harmonize.cli.app import JsonOption, command, warehouse_of
 from harmonize.published import connect
 
-SHOWN = ("auc", "auc_gain", "brier", "intercept", "slope")
+SHOWN = ("auc", "auc_gain", "auc_classes", "brier", "intercept", "slope")
 
 
 @command(

@@ -25,7 +25,8 @@ from tests.dbt_project import kit
 
 COMMANDS = (
     "land synth compile build status quarantine coverage facts link sql report trajectories demo new-study check-study "
-    "correct corrections trace release verify diff results"
+    "correct corrections trace release verify diff results dictionary checks disclose treatment-failure "
+    "resistance early genotypes biomarker biomarker-power"
 ).split()
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
 # invented persons; the second one's first score is no number
@@ -565,6 +566,30 @@ def test_the_environment_names_the_warehouse(tmp_path: Path, monkeypatch: pytest
     done = CliRunner().invoke(app, ["status", "--json"])
     assert json.loads(done.stdout)["warehouse"] == str(tmp_path / "elsewhere")
     assert Warehouse.default().root == tmp_path / "elsewhere"
+
+
+def test_dictionary_and_checks_of_a_build_pass_the_privacy_check(published: Trd, tmp_path: Path) -> None:
+    """Two persons, so that every count is small: none stands on a page. All that is published is explained."""
+    done = published("dictionary", "--out", str(tmp_path / "dictionary"), "--json")
+    assert done.code == 0, done.err
+    document = done.document
+    assert isinstance(document, dict)
+    with (tmp_path / "dictionary" / "columns.csv").open(newline="", encoding="utf-8") as stream:
+        columns = list(csv.DictReader(stream))
+    assert len(columns) == document["columns"] > 900
+    assert all(row["description"] for row in columns)
+    with (tmp_path / "dictionary" / "tables.csv").open(newline="", encoding="utf-8") as stream:
+        assert all(row["grain"] for row in csv.DictReader(stream))
+    looked = published("disclose", str(tmp_path / "dictionary"))
+    assert looked.code == 0, looked.out
+    checked = published("checks", "--json")
+    document = checked.document
+    assert isinstance(document, dict)
+    failed = {row["check"] for row in document["checks"] if row["verdict"] == "failed"}
+    assert checked.code == 1
+    # the second person's first score is no number: one row of four
+    assert "unusable_cells:antidepressant" in failed
+    assert published("checks", "--study", "dia").out.count("failed") > 1
 
 
 def test_plain_values() -> None:

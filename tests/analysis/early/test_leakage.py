@@ -125,7 +125,7 @@ def test_tables_of_a_run_have_all_measures(predicted: pd.DataFrame) -> None:
     [(key, wide, weight)] = list(judge.groups(rows, 20, 1))
     found = judge.performance(wide, weight, 5)
     assert key == ("cross-validation", "all folds", WEEK, NONRESPONSE)
-    assert set(found["measure"]) == {"auc", "auc_gain", "brier", "brier_gain", "intercept", "slope"}
+    assert set(found["measure"]) == {"auc", "auc_gain", "auc_classes", "brier", "brier_gain", "intercept", "slope"}
     own = found.set_index(["predictor", "measure"])
     assert own.loc[(LAST, "auc_gain"), "estimate"] == 0
     assert (found["lower"] <= found["upper"] + 1e-12).all()
