@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -96,18 +97,19 @@ def test_a_name_is_used_once(tmp_path: Path) -> None:
 
 def test_sites_stay_in_the_warehouse_in_every_file(frozen: Path) -> None:
     manifest = read_manifest(frozen)
-    (subjects,) = [t for t in manifest.tables if t.table == "cdm.subjects"]
-    assert subjects.left_out == ("site_no",)
+    left_out = {t.table: t.left_out for t in manifest.tables if t.left_out}
+    assert left_out == {"cdm.subjects": ("site_no",), "marts.first_line": ("centre",)}
     with duckdb.connect(str(frozen / "trd.duckdb"), read_only=True) as connection:
         names = {n for (n,) in connection.execute("select column_name from duckdb_columns()").fetchall()}
     assert "age" in names
-    assert "site_no" not in names
+    assert not {"site_no", "centre"} & names
     for path in [*frozen.glob("*.json"), frozen / "README.md"]:
-        assert path.name == "manifest.json" or "site_no" not in path.read_text()
+        assert path.name == "manifest.json" or not re.search("site_no|centre", path.read_text())
     for path in frozen.glob("csv/*"):
-        assert "site_no" not in gzip.decompress(path.read_bytes()).decode()
+        assert not re.search("site_no|centre", gzip.decompress(path.read_bytes()).decode())
     for path in frozen.glob("stata/*"):
-        assert "site_no" not in pyreadstat.read_dta(str(path), metadataonly=True)[1].column_names
+        columns = pyreadstat.read_dta(str(path), metadataonly=True)[1].column_names
+        assert not {"site_no", "centre"} & set(columns)
 
 
 def copied(frozen: Path, target: Path) -> Path:
