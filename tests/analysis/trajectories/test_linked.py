@@ -25,7 +25,8 @@ FAST = {"population": "all", "k": (1, 2), "families": ("gaussian",), "starts": 5
 LINKED = """
 create table marts.severity_linked as
 select
-    subject_id, instrument_id, day, rater, contact, occasion, 'HRSD17' as to_instrument_id, 'table' as link_id,
+    subject_id, study_id, instrument_id, day, rater, contact, occasion,
+    'HRSD17' as to_instrument_id, 'table' as link_id,
     1.4 * score as equivalent, score, {se} as se, {see} as see
 from marts.trajectory_input
 """
