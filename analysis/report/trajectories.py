@@ -52,10 +52,12 @@ def _section(warehouse: Warehouse, run: dict[Any, Any], minimum: int) -> dict[st
     found: dict[str, Any] = {
         "run": run,
         "studies": studies,
+        "link_error": "" if pd.isna(run.get("link_error")) else str(run["link_error"]),
         "linked": [s for s in str(run["linked_studies"] or "").split(";") if s],
         "synthetic": bool(run["is_synthetic"]),
         "is_current": is_current(warehouse, studies, str(run["release"])),
         "models": models,
+        "shown": any(not pd.isna(m.get(c)) for m in models for c in ("predictive", "blrt")),
         "classes": [],
         "figure": None,
     }

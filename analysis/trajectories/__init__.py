@@ -31,7 +31,8 @@ Of a result (`Trajectories`; classes are numbered from 1, lowest mean at the las
     criteria(), compare(*others), summary(), plot(), to_html()
     save(path), Trajectories.load(path)
 
-Beside it: `enumeration.enumerate_classes(spec, frame, ks, folds=)`, `bootstrap.likelihood_ratio(small, large)`,
+Beside it: `enumeration.enumerate_classes(spec, frame, ks, folds=, replicates=)`,
+`bootstrap.likelihood_ratio(small, large)`,
 `bootstrap.label_stability(fit, baseline)`, `bootstrap.simulate_scores`, `simulate` (worlds with known truth).
 
 For estimators stacked on top (two-step): `result.phi` (free,), `result.information` (free, free), `result.solution`
@@ -44,8 +45,10 @@ Single items (CGI, PGIC) have a latent class growth model of their own, without 
 
     result = OrdinalGrowth(3, fixed="~ log1p(week) + week", link="logit", outcome="item").fit(frame, starts=20, seed=1)
 
-P(item <= c | class) = F(threshold_c - location); thresholds are common, locations differ by class. The result has what
-is listed above except `predict`, `labels` and `to_html`; `courses` gives the mean category and the probability of each.
+P(item <= c | class) = F(threshold_c - location); thresholds are common, locations differ by class. Both results are
+`fitted.Fitted` and have what is listed above but `labels` and `last_weeks`, which are of scores; `courses` and
+`predict(frame).course` give the mean category and the probability of each, `predict(frame).at_most(c, times)` that of c
+or less. `enumerate_classes`, `likelihood_ratio`, `split_half` and `analysis.twostep` take either.
 """
 
 from analysis.trajectories.design import GrowthMixture

@@ -250,4 +250,4 @@ def _runs(
                 "deviations": "; ".join(["an item, of which the plan says nothing", *deviations(plan.search, used)]),
             }
         ]
-    )
+    ).astype({"k": "Int64"})

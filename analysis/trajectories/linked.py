@@ -39,7 +39,7 @@ _ROWS = """
     select
         subject_id, instrument_id, day, rater, contact, occasion, to_instrument_id, link_id, score, equivalent, se, see
     from marts.severity_linked
-    where to_instrument_id = :scale
+    where to_instrument_id = :scale and study_id in ({studies})
 """
 
 
@@ -64,7 +64,8 @@ def draw(warehouse: Warehouse, cohort: Cohort, *, n: int, seed: int, floor: floa
     """
     if "marts.severity_linked" not in warehouse.columns:
         raise CohortError("there is no marts.severity_linked, which holds the error of each link: run trd build")
-    rows = warehouse.frame(_ROWS, scale=cohort.scale)
+    names = {f"s{i}": study for i, study in enumerate(cohort.studies)}
+    rows = warehouse.frame(_ROWS.format(studies=", ".join(f":{s}" for s in names)), scale=cohort.scale, **names)
     keys = cohort.keys.assign(subject_id=cohort.frame["subject_id"].to_numpy())
     own = keys[["subject_id", *_RATING]]
     base = keys[["subject_id", *(f"base_{c}" for c in _RATING)]].set_axis(["subject_id", *_RATING], axis=1)

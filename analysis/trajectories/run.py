@@ -103,7 +103,7 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
                 "scale": cohort.scale,
                 "linked_studies": ";".join(cohort.linked),
                 "draws": 0 if draws is None else len(draws),
-                "link_error": None if draws is None else draws.source,
+                "link_error": "" if draws is None else draws.source,
                 **cohort.counts,
                 "mean_baseline": cohort.mean_baseline,
                 "k": chosen.chosen,
@@ -114,7 +114,7 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
                 "deviations": "; ".join(departed),
             }
         ]
-    )
+    ).astype({"k": "Int64"})
     tables = {name: _keyed(table, run_id) for name, table in tables.items()}
     for name, table in tables.items():
         _write(f"trajectory_{name}", table, stamp, say)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from analysis.linking.pairs import LinkError
 from analysis.plan import read_plan
+from analysis.report.page import _environment
+from analysis.report.trajectories import sections
 from analysis.trajectories import linked
 from analysis.trajectories.cohort import Cohort, CohortError, read_cohort, specification
 from analysis.trajectories.result import Trajectories
@@ -25,7 +27,8 @@ FAST = {"population": "all", "k": (1, 2), "families": ("gaussian",), "starts": 5
 LINKED = """
 create table marts.severity_linked as
 select
-    subject_id, instrument_id, day, rater, contact, occasion, 'HRSD17' as to_instrument_id, 'table' as link_id,
+    subject_id, study_id, instrument_id, day, rater, contact, occasion,
+    'HRSD17' as to_instrument_id, 'table' as link_id,
     1.4 * score as equivalent, score, {se} as se, {see} as see
 from marts.trajectory_input
 """
@@ -136,9 +139,19 @@ def test_a_run_carries_the_error_and_says_so(database: Path) -> None:
     assert set(run.tables["plausible"]["quantity"]) >= {"share", "course", "fixed", "covariance"}
     assert run.tables["halves"]["agreement"].between(0.5, 1).all()
     assert "plausible_values: 4 instead of 20" in run.deviations
+    with connect(database) as opened:
+        [section] = [s for s in sections(opened, 5) if s["run"]["run_id"] == "all"]
+    page = _environment().get_template("trajectories.html.j2").render(trajectories=[section])
+    assert "Label kept in 4 draws of the link" in page
+    assert "4 plausible values; error of the link: published with the links" in page
     none = run_trajectories(database, Asked(**FAST, plausible=0))
     assert "plausible" not in none.tables
     assert none.tables["classes"]["agreement_draws"].isna().all()
+    # runs of all kinds stand beside each other
+    run_trajectories(database, Asked(**FAST | {"population": "trials", "k": (1,)}))
+    with connect(database) as opened:
+        assert set(opened.table("results.trajectory_runs")["run_id"]) == {"all", "trials"}
+        assert set(opened.table("results.trajectory_classes")["run_id"]) == {"all", "trials"}
 
 
 def test_an_error_that_nobody_knows_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
