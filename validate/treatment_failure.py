@@ -213,7 +213,7 @@ def lines_m2(t: pd.DataFrame, world: str, baseline: str) -> list[Line]:
             mean, mc = 100 * own["estimate"].mean(), 100 * own["estimate"].std() / np.sqrt(max(len(own), 1))
             asked = model == "M2" and world == "W1"
             found.append(Line(world, f"{basis} {model}, mean", len(own), f"{mean:+.2f} ± {mc:.2f} points",
-                              "|M2| ≤ 2 points" if asked else "", (abs(mean) <= 2.0) if asked else None))  # fmt: skip
+                              "within ± 2 points" if asked else "", (abs(mean) <= 2.0) if asked else None))  # fmt: skip
         share = ((own["estimate"] / own["se"]).abs() > 1.96).mean()
         asked = world == "W2" and basis == "two-step"
         found.append(Line(world, f"{basis} M2 rejects", len(own), f"{100 * share:.1f} %", "4–6 %" if asked else "",
@@ -301,10 +301,18 @@ def lines(world: str, t: pd.DataFrame) -> list[Line]:
 def markdown(found: list[Line]) -> str:
     """The table as it stands in the docs."""
     head = "| world | what | sets | found | gate | met |\n|---|---|---|---|---|---|"
-    word = {True: "yes", False: "**no**", None: ""}
-    return "\n".join(
-        [head, *(f"| {x.world} | {x.what} | {x.sets} | {x.found} | {x.gate} | {word[x.met]} |" for x in found)]
-    )
+    rows = (f"| {x.world} | {x.what} | {x.sets} | {x.found} | {x.gate} | {told(x)} |" for x in found)
+    return "\n".join([head, *rows])
+
+
+def told(line: Line) -> str:
+    """Whether a gate was met; in brackets where there are too few sets for it to bind."""
+    if line.met is None:
+        return ""
+    word = "yes" if line.met else "no"
+    if line.sets < ENOUGH[line.world]:
+        return f"({word}; too few sets)"
+    return word if line.met else f"**{word}**"
 
 
 def main() -> int:
