@@ -239,10 +239,13 @@ def lines_w5(t: pd.DataFrame) -> list[Line]:
     """What a link that is off by 1.5 points does to the analysis of all studies together."""
     w = t.pivot_table(index="seed", columns="what", values="estimate")
     moved = 100 * (w["share shifted"] - w["share true"])
+    own = 100 * (w["q shifted"] - w["q true"])
     kept = 100 * w["labels kept"].mean()
     return [
         Line("W5", "share of failure, link off by 1.5 points less link right", len(w),
              f"{moved.mean():+.2f} ± {moved.std() / np.sqrt(len(w)):.2f} points", "printed", None),
+        Line("W5", "mean q, link off by 1.5 points less link right", len(w),
+             f"{own.mean():+.2f} ± {own.std() / np.sqrt(len(w)):.2f} points", "printed", None),
         Line("W5", "labels of all classes unchanged", len(w), f"{kept:.0f} % of sets", "printed", None),
         Line("W5", "largest difference of class means at week 8", len(w), f"{w['week 8'].mean():.2f} HRSD17 points",
              "< 2 (invariance)", bool(w["week 8"].mean() < 2.0)),
