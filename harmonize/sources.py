@@ -113,6 +113,10 @@ class Form:
         return tuple(c.name for c in self.columns)
 
 
+GENOTYPE_FORMS = "genotype_"
+"""How the names of forms begin that `trd genotypes land` writes."""
+
+
 @dataclass(frozen=True)
 class Study:
     """One study: its forms, the columns that identify a person, and the files to ignore."""
@@ -128,6 +132,11 @@ class Study:
     """How ids are made alike before persons are matched, some of KEY_FORMS (meta `subject_key_form`)."""
     public_folder: str | None = None
     """Where its files lie in the folder of public data sets; None for a study that is not public."""
+
+    @property
+    def clinical_forms(self) -> tuple[Form, ...]:
+        """The forms that the study's archive delivers; those of genotypes are written by `trd genotypes land`."""
+        return tuple(form for form in self.forms if not form.name.startswith(GENOTYPE_FORMS))
 
     def form(self, name: str) -> Form:
         """The form called `name`; KeyError lists the forms there are."""
