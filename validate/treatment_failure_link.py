@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.plan import read_plan
 from analysis.trajectories import GrowthMixture, labels
 from analysis.treatment_failure.again import refit
+from analysis.treatment_failure.own_fall import states
 from analysis.treatment_failure.simulate import draw
 from harmonize.synthetic.draws import Draws
 from harmonize.synthetic.instruments import administer, severity_at, totals
@@ -30,8 +32,8 @@ SPEC = GrowthMixture(
 
 
 def linked_sets(seed: int) -> list[dict[str, object]]:
-    """Share of failure with the right and with the shifted link, whether labels are kept, largest change at week 8."""
-    fits, named = {}, {}
+    """Share of failure and mean q with the right and the shifted link, whether labels are kept, change at week 8."""
+    fits, named, own = {}, {}, {}
     like = None
     for what, shift in (("true", 0.0), ("shifted", world("W5").link_shift)):
         frame = scores(seed, shift)
@@ -39,7 +41,10 @@ def linked_sets(seed: int) -> list[dict[str, object]]:
         like = like or fit
         named[what] = fit.labels(float(frame.drop_duplicates("subject_id")["baseline"].mean()))
         fits[what] = fit
+        single = SPEC.with_classes(1).fit(frame)
+        own[what] = float(states(single, read_plan(), 12.0)[:, 0].mean())
     rows = {f"share {w}": _share(fits[w], named[w]) for w in fits}
+    rows |= {f"q {w}": value for w, value in own.items()}
     rows["labels kept"] = float(named["true"] == named["shifted"])
     change = fits["shifted"].courses([8.0])["mean"].to_numpy() - fits["true"].courses([8.0])["mean"].to_numpy()
     rows["week 8"] = float(np.abs(change).max())

@@ -18,6 +18,7 @@ COLOURS = {
     "treatment failure": "#b5533c",
     "unlabelled": "#8a8f96",
 }
+MODELS = {"M0": "#9aa5b1", "M1": "#2f6f8f", "M2": "#b5533c"}
 
 
 def courses(frame: pd.DataFrame, scale: str) -> Callable[[int], Chart]:
@@ -50,7 +51,7 @@ def forest(frame: pd.DataFrame, title: str, left: str = "", right: str = "") -> 
         axis = alt.Axis(labelLimit=330 if width > 500 else 130, ticks=False, domain=False)
         y = alt.Y("label:N", sort=order, title=None, axis=axis)
         offset = alt.YOffset("model:N", sort=models)
-        palette = ["#9aa5b1", "#2f6f8f", "#b5533c"][: len(models)]
+        palette = [MODELS.get(m, INK) for m in models]
         legend = alt.Legend(orient="top")
         colour = alt.Color(
             "model:N", title=None, sort=models, scale=alt.Scale(domain=models, range=palette), legend=legend

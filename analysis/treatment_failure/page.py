@@ -135,6 +135,8 @@ def _cell(value: Any, digits: int | None) -> str:
         return str(value)
     if isinstance(value, int) or (hasattr(value, "dtype") and value.dtype.kind in "iu"):
         return f"{int(value):,}".replace("-", "−")
+    if digits == 3 and 0 <= float(value) < 0.0005:
+        return "<0.001"
     if digits is not None:
         return f"{float(value):.{digits}f}".replace("-", "−")
     return f"{float(value):.3g}".replace("-", "−")

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from analysis.trajectories import labels
 from analysis.treatment_failure import cells, rules
+from analysis.treatment_failure.aim_a_section import SHARES, published
 from analysis.treatment_failure.head_to_head import _auc, head_to_head
 
 
@@ -93,3 +94,20 @@ def test_head_to_head_sees_which_label_is_better() -> None:
     assert found.loc["own fall, q", "log score low"] > 0
     assert found.loc["own fall, q", "AUC low"] > 0
     assert found.loc["class, P(failure)", "log score low"] < 0
+
+
+def test_sums_over_studies_do_not_give_a_withheld_count_away() -> None:
+    """One of 77 not rated is small; 892 less 816 would tell the 76."""
+    base = {"analysis": "primary", "basis": "classes", "model": "M0"} | dict.fromkeys(SHARES, 0.1)
+    rows = pd.DataFrame(
+        [
+            base | {"study": "predict", "n": 77, "seen": 76, "events": 27},
+            base | {"study": "stard", "n": 1064, "seen": 816, "events": 211},
+            base | {"study": "pooled", "n": 1141, "seen": 892, "events": 238},
+        ]
+    )
+    shown = published(rows, 5).set_index("study")
+    assert shown["seen"].tolist() == ["withheld", "816", "withheld"]
+    assert shown["events"].tolist() == ["withheld", "211", "withheld"]
+    assert published(rows, 1)["seen"].tolist() == ["76", "816", "892"]
+    assert shown["estimate"].tolist() == [10.0] * 3
