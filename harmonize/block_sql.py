@@ -22,7 +22,7 @@ COMPANIONS = {
 
 def staging_sql(study: Study, form: Form) -> str:
     """A form's staging model: same rows, cleaned columns, missing reasons, drop rules marked."""
-    keys = [f'"{_alike(k, study)}"' for k in study.subject_key if k in form.column_names]
+    keys = [f'"{alike(k, study)}"' for k in study.subject_key if k in form.column_names]
     if not study.key_form:
         keys = [k.replace('"', "'") for k in keys]
     if not keys and ROW_KEY in study.subject_key:
@@ -74,7 +74,7 @@ from cleaned
 """
 
 
-def _alike(key: str, study: Study) -> str:
+def alike(key: str, study: Study) -> str:
     """A column of ids in the form that the study declares."""
     for name in study.key_form:
         key = KEY_FORMS[name].replace("{key}", key if key != key.split("(")[0] else f"trim({key})")

@@ -6,19 +6,25 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from harmonize.folders import join_folders, kept_in_folders
 from harmonize.readers import LandingError
 from harmonize.readers.kinds import kind_of
 from harmonize.sources import Form, Study
 
 
-def match_files(study: Study, path: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
-    """The file of each delivered form, and the files that are none with the reason. Raises LandingError."""
+def match_files(study: Study, path: Path, work: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
+    """The file of each delivered form, and the files that are none with the reason. Raises LandingError.
+
+    Forms that are kept in folders are joined to files in `work`.
+    """
     if not path.exists():
         raise LandingError("there is no such file or folder", file=str(path), remedy="Correct the path")
-    files: dict[str, Path] = {}
-    ignored: list[tuple[str, str]] = []
+    files, opened, ignored = join_folders(study, path, work)
+    whole = [form for form in study.forms if not kept_in_folders(form)]
     for entry in sorted(path.iterdir()) if path.is_dir() else [path]:
-        forms = [form for form in study.forms if _matches(entry.name, form.files)]
+        forms = [form for form in whole if _matches(entry.name, form.files)]
+        if entry.name in opened:
+            continue
         if entry.is_dir():
             ignored.append((entry.name, "a folder: land it by its own path"))
         elif entry.name.startswith("."):

@@ -132,7 +132,7 @@ def land(
     replace: bool = False,
     on_progress: Progress | None = None,
 ) -> LandingReport:
-    """Land a folder as delivered, or one file of it. Files in subfolders are not looked at.
+    """Land a folder as delivered, or one file of it. Files in subfolders are looked at only where a form names them.
 
     `synthetic` marks data that nobody was measured for; a study holds either such data or real data. `replace`
     takes away the study's earlier landings, which is also the way from one kind to the other.
@@ -141,7 +141,7 @@ def land(
     with _only_landing(warehouse) as work:
         with _commit_lock(warehouse):
             held = reconcile(study.name, warehouse)
-        files, ignored = match_files(study, path)
+        files, ignored = match_files(study, path, work)
         _refuse_mixture(study, held, synthetic, replace)
         staged: list[_Staged] = []
         reports: list[FormReport] = []

@@ -28,6 +28,7 @@ FORMAT_KEYS = {
     "header_row": "the row of a sheet that holds the names, counted from 1; rows above it are not data: xlsx",
     "group_row": "the row above header_row that names groups of columns, whose names become group_name: xlsx",
     "repeated_names": "number: a name that occurs again gets a number, name_2; without it such a file is refused",
+    "folders": "folders that each hold a copy of the form; they are joined, with a column `folder`: delimited text",
     "sheet": "of a workbook: its name, or its position counted from 1: xlsx",
     "decimal": "the decimal mark, '.' or ','; a column's own `decimal` goes before it",
     "dates": "how dates are written, one of harmonize.dates or a list; a column's own `dates` goes before it",
@@ -112,6 +113,10 @@ class Form:
         return tuple(c.name for c in self.columns)
 
 
+GENOTYPE_FORMS = "genotype_"
+"""How the names of forms begin that `trd genotypes land` writes."""
+
+
 @dataclass(frozen=True)
 class Study:
     """One study: its forms, the columns that identify a person, and the files to ignore."""
@@ -127,6 +132,11 @@ class Study:
     """How ids are made alike before persons are matched, some of KEY_FORMS (meta `subject_key_form`)."""
     public_folder: str | None = None
     """Where its files lie in the folder of public data sets; None for a study that is not public."""
+
+    @property
+    def clinical_forms(self) -> tuple[Form, ...]:
+        """The forms that the study's archive delivers; those of genotypes are written by `trd genotypes land`."""
+        return tuple(form for form in self.forms if not form.name.startswith(GENOTYPE_FORMS))
 
     def form(self, name: str) -> Form:
         """The form called `name`; KeyError lists the forms there are."""

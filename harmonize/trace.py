@@ -6,14 +6,16 @@ Nothing is computed a second time, so that what is shown is what happened.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
 
+from harmonize.block_sql import alike
 from harmonize.corrections.ledger import read_corrections, withdrawals
 from harmonize.corrections.replay import FATES, Replayed, cell, replay_form
 from harmonize.dbt_plugin import pseudonym_key
@@ -28,6 +30,8 @@ from harmonize.verbs import compile_target
 Row = dict[str, Any]
 KEYS = ("step_id", "instrument_id", "day", "rater", "contact", "occasion", "treatment_id", "variable_id")
 """Columns by which rows of a mart and of the common data model belong together, beside subject_id."""
+OWN = ("instrument_id", "day", "treatment_id", "variable_id", "condition_id", "variant_id")
+"""Without one of these in common, a row of a mart is of the person, and which of his rows it rests on is not told."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class CellTrace:
     issues: tuple[Row, ...]
     accepted: tuple[Row, ...] = field(default=())
     marts: tuple[Row, ...] = field(default=())
+    marts_of_person: dict[str, int] = field(default_factory=dict)
+    """Rows of the person in marts below these tables whose rows name no single rating, dose or covariate."""
 
 
 @contextmanager
@@ -98,6 +104,32 @@ def rows_of(connection: duckdb.DuckDBPyConnection, study: Study, subject: str, w
     return found
 
 
+def rowless(study: Study, subject: str, warehouse: Warehouse) -> list[Row]:
+    """The corrections of a person's rows that stand in no row of what is landed now."""
+    found = []
+    key = pseudonym_key(warehouse)
+    entries = {e.correction_id: e for e in read_corrections(warehouse) if e.event == "corrected"}
+    for form in study.forms:
+        for each in _corrections(study, form, warehouse):
+            if each["row"] is None and _person(study, entries[each["correction_id"]].landed, key) == subject:
+                found.append(each)
+    return found
+
+
+def _person(study: Study, landed: Mapping[str, str | None], key: str) -> str | None:
+    """The pseudonym of the person whom a row as delivered is of; None where it names nobody."""
+    with duckdb.connect() as connection:
+        for name in study.subject_key:
+            text = landed.get(name)
+            if text is None or not text.strip():
+                continue
+            query = f"select trim({alike(name, study)}) from (select cast(? as varchar) as {name})"
+            ((made,),) = connection.execute(query, [text]).fetchall()
+            if made:
+                return f"{study.name}-{hashlib.md5(f'{key}:{study.name}:{made}'.encode()).hexdigest()[:16]}"
+    return None
+
+
 def trace_cell(
     connection: duckdb.DuckDBPyConnection, study: Study, form: Form, row: int, column: str, warehouse: Warehouse
 ) -> CellTrace:
@@ -121,6 +153,7 @@ def trace_cell(
     mapped: list[Row] = []
     accepted: list[Row] = []
     marts: list[Row] = []
+    of_person: dict[str, int] = {}
     for block in _blocks(study):
         targets = [t for t in block.targets.values() if column in _reads(block, t)]
         filtered = any(re.search(rf"\b{column}\b", f.keep) for f in block.filters)
@@ -141,14 +174,17 @@ def trace_cell(
         names = [t.name for t in targets]
         for kept in _accepted(connection, block, row, fate):
             accepted.append({"table": f"cdm.{block.entity.name}", "columns": names, "row": kept})
-            marts += _marts(connection, block.entity.name, kept)
+            own, counts = _marts(connection, block.entity.name, kept)
+            marts += own
+            of_person |= counts
     issues = _rows(
         connection,
         "select rule, raw_value as text from trd.quality.cell_issues"
         " where study_id = ? and src_form = ? and src_row = ? and column_name = ?",
         [study.name, form.name, row, column],
     )
-    return CellTrace(delivered, corrections, staged, tuple(mapped), tuple(issues), tuple(accepted), _once(marts))
+    mapped_, issues_ = tuple(mapped), tuple(issues)
+    return CellTrace(delivered, corrections, staged, mapped_, issues_, tuple(accepted), _once(marts), of_person)
 
 
 def _blocks(study: Study) -> list[Block]:
@@ -210,9 +246,13 @@ def _accepted(connection: duckdb.DuckDBPyConnection, block: Block, row: int, fat
     return list(_once(found))
 
 
-def _marts(connection: duckdb.DuckDBPyConnection, entity: str, kept: Row) -> list[Row]:
-    """Rows of the marts below a table that belong to one of its rows: same person, same keys where both have them."""
+def _marts(connection: duckdb.DuckDBPyConnection, entity: str, kept: Row) -> tuple[list[Row], dict[str, int]]:
+    """Rows of the marts below a table that belong to one of its rows: same person, same keys where both have them.
+
+    Of marts that share no key of a single row with it, the number of the person's rows.
+    """
     found: list[Row] = []
+    counts: dict[str, int] = {}
     for mart in marts_below(entity):
         columns = _columns(connection, mart)
         if "subject_id" not in columns or not columns:
@@ -221,8 +261,11 @@ def _marts(connection: duckdb.DuckDBPyConnection, entity: str, kept: Row) -> lis
         same = " and ".join(f"{n} = ?" for n in keys)
         query = f"select * from trd.marts.{mart} where {same} order by all"
         rows = _rows(connection, query, [kept[n] for n in keys])
-        found += [{"table": f"marts.{mart}", "row": row} for row in rows]
-    return found
+        if set(keys) & set(OWN):
+            found += [{"table": f"marts.{mart}", "row": row} for row in rows]
+        elif rows:
+            counts[f"marts.{mart}"] = len(rows)
+    return found, counts
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
@@ -234,12 +277,13 @@ def _columns(connection: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
 
 
 def _corrections(study: Study, form: Form, warehouse: Warehouse) -> list[Row]:
-    """The corrections of a form as they stand now, withdrawn ones with the row they were entered on."""
+    """The corrections of a form as they stand now, withdrawn ones too, with the row they are of now."""
     entries = [e for e in read_corrections(warehouse) if (e.study, e.form) == (study.name, form.name)]
     gone = withdrawals(entries)
-    live = [e for e in entries if e.event == "corrected" and e.correction_id not in gone]
-    replayed = replay_form(study, form, live, warehouse)
-    replayed += [Replayed(e, e.row, "withdrawn") for e in entries if e.event == "corrected" and e.correction_id in gone]
+    entered = [e for e in entries if e.event == "corrected"]
+    replayed = replay_form(study, form, [e for e in entered if e.correction_id not in gone], warehouse)
+    taken_back = replay_form(study, form, [e for e in entered if e.correction_id in gone], warehouse)
+    replayed += [replace(each, fate="withdrawn") for each in taken_back]
     return [described(each) for each in sorted(replayed, key=lambda each: each.correction.correction_id)]
 
 
@@ -250,7 +294,7 @@ def described(each: Replayed) -> Row:
         "correction_id": entry.correction_id,
         "study": entry.study,
         "form": entry.form,
-        "row": each.row if each.row is not None else entry.row,
+        "row": each.row,
         "column": entry.column,
         "before": entry.before,
         "after": entry.after,
@@ -265,7 +309,12 @@ def described(each: Replayed) -> Row:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[Row]:
-    cursor = connection.execute(query, values)
+    try:
+        cursor = connection.execute(query, values)
+    except duckdb.CatalogException as error:
+        raise NotPublishedError(
+            f"the last build was of an older project: {str(error).splitlines()[0]}", remedy="Run trd build"
+        ) from error
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -80,8 +80,6 @@ class GrowthMixture:
             raise DesignError(f"fixed = {self.fixed!r} names no score: write 'score ~ week'")
         if self.family == "censored" and self.floor is None and self.ceiling is None:
             raise DesignError("family = 'censored' needs a floor or a ceiling, e.g. floor=0")
-        if self.family == "censored" and self.covariance == "proportional":
-            raise DesignError("family = 'censored' has no proportional covariance; use common or class")
 
     @property
     def outcome(self) -> str:
@@ -211,7 +209,7 @@ def build(spec: GrowthMixture, frame: pd.DataFrame) -> Design:
     data = data.reset_index(drop=True)
     counts = {"rows": len(data), "persons": int(data[spec.person].nunique())}
     counts["synthetic"] = int("synthetic" in frame.columns and bool(frame["synthetic"].any()))
-    data = data[np.isfinite(data[spec.outcome].to_numpy(dtype=float))]
+    data = data[_known(spec, data)]
     counts["rows_without_score"] = counts["rows"] - len(data)
     _complete(spec, data, [c for c in wanted if c != spec.outcome])
     if data.empty:
@@ -224,6 +222,21 @@ def build(spec: GrowthMixture, frame: pd.DataFrame) -> Design:
     counts["persons_without_score"] = counts["persons"] - len(persons)
     first = np.searchsorted(codes, np.arange(len(persons)))
     return _assemble(spec, formulas, data, codes.astype(np.intp), pd.Index(persons), first, counts)
+
+
+def _known(spec: GrowthMixture, data: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows have a score. Raises DesignError for one that is no number."""
+    column = data[spec.outcome]
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    wrong = (column.notna().to_numpy() & np.isnan(values)) | np.isinf(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DesignError(
+            f"column {spec.outcome}, row {data.index[row]}, {spec.person} {data[spec.person].iloc[row]}: "
+            f"{column.iloc[row]!r} is no score; correct it, or leave it empty if it is missing"
+        )
+    data[spec.outcome] = values
+    return ~np.isnan(values)
 
 
 def _formulas(spec: GrowthMixture) -> dict[str, Any]:
@@ -296,7 +309,10 @@ def _assemble(
     membership, membership_spec = _matrix(formulas["membership"], people, "membership")
     _constant(spec, data, codes, sorted(formulas["membership"].required_variables))
     if spec.family == "censored" and len(random_names) > 2:
-        raise DesignError(f"family = 'censored' takes up to two random effects, not {', '.join(random_names)}")
+        raise DesignError(
+            f"family = 'censored' takes up to two random effects, not {', '.join(random_names)}: each more makes its "
+            "integrals nine times as long; leave one out, or use family='gaussian'"
+        )
     nested = bool(random_names) and set(random_names) <= set(specific) and not (spec.diagonal and len(random_names) > 1)
     if nested:
         specific = [*random_names, *(c for c in specific if c not in random_names)]

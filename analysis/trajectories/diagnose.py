@@ -20,6 +20,8 @@ LARGEST_LOGIT = 4.0
 SMALLEST_SHARE, SMALLEST_CLASS = 0.05, 30
 """The least a class has to hold to be admissible, as a share and in persons."""
 SMALLEST_SD = 1e-2
+FAR = 12.0
+"""Standard deviations from the pooled course beyond which a score is pointed at."""
 
 
 def problems(
@@ -54,11 +56,38 @@ def problems(
                 "take more starts, fewer classes or a simpler covariance",
             )
         )
-    found += _boundaries(design, nat)
+    found += _boundaries(design, nat) + of_data(design)
     if definite and st.n_logits:
         rows = vectors[: st.n_logits] / np.sqrt(values)
         found += _unbounded(design, nat.gamma[0], rows @ rows.T)
     return found + small_classes(design, posterior)
+
+
+def of_data(design: Design) -> list[Problem]:
+    """What about the data themselves a reader must know."""
+    found = []
+    if design.st.q and design.panel.visits.max() < 2:
+        what = "nobody has two scores, so that they cannot be told from the residual"
+        found.append(Problem("covariance of the random effects", what, "leave the random part out: random=None"))
+    z = (design.y - design.x @ design.to.beta0) / design.to.scale
+    far = np.abs(z) > FAR
+    if far.any():
+        row = int(np.argmax(np.abs(z)))
+        what = f"{int(far.sum())} lie more than {FAR:g} standard deviations from the pooled course"
+        where = f", the farthest {design.y[row]:g} of {_row(design, row)}"
+        remedy = "correct errors and codes for missing"
+        found.append(Problem(f"scores {design.spec.outcome}", what, remedy, grave=False, where=where))
+    twice = pd.DataFrame({"person": design.person, "time": design.time}).duplicated().to_numpy()
+    if twice.any():
+        what, where = f"{int(twice.sum())} repeat a person's time", f", the first {_row(design, int(np.argmax(twice)))}"
+        found.append(Problem("rows", what, "keep one unless both were measured", grave=False, where=where))
+    return found
+
+
+def _row(design: Design, row: int) -> str:
+    """A row by its person and time."""
+    spec = design.spec
+    return f"{spec.person} {design.persons[design.person[row]]}, {spec.time} {design.time[row]:g}"
 
 
 def _unbounded(design: Design, gamma: Array, covariance: Array) -> list[Problem]:

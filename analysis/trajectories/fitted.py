@@ -256,6 +256,15 @@ class Fitted(ABC):
         chosen = clusters if kind == "cluster" else None
         return inference.sandwich(self.information, self.solution.scores, self.design.panel.weight, chosen)
 
+    def band_covariance(self, kind: str = "model") -> Array:
+        """`free_covariance`, all missing where the information is not definite: bands are then missing, too."""
+        try:
+            return self.free_covariance(kind)
+        except inference.InferenceError:
+            if kind == "cluster":
+                raise
+            return np.full((self.n_parameters, self.n_parameters), np.nan)
+
     def covariance(self, kind: str = "model") -> Array:
         """Covariance of the reported parameters, in the order of `parameters()`."""
         _, slope = self._reported

@@ -245,7 +245,7 @@ def _runs(
                 "k": found.chosen,
                 "why": found.why,
                 "verdict": verdict,
-                "problems": "" if fit is None else "; ".join(map(str, fit.problems)),
+                "problems": "" if fit is None else "; ".join(p.public for p in fit.problems),
                 "is_primary": False,
                 "deviations": "; ".join(["an item, of which the plan says nothing", *deviations(plan.search, used)]),
             }

@@ -24,7 +24,9 @@ LONGEST = 2.0
 
 @dataclass
 class Maxima:
-    """Where R points ended. `distance` is the convergence criterion; `definite` says whether I is positive definite."""
+    """Where R points ended. `distance` is the convergence criterion; `definite` says whether I is positive definite,
+    `tolerance` what the criterion was.
+    """
 
     phi: Array
     loglik: Array
@@ -33,28 +35,39 @@ class Maxima:
     distance: Array
     definite: NDArray[np.bool_]
     iterations: NDArray[np.intp]
+    tolerance: Array
 
     @property
     def converged(self) -> NDArray[np.bool_]:
         """Which points met the criterion."""
-        return self.definite & (self.distance < TOLERANCE)
+        return self.definite & (self.distance < self.tolerance)
 
     def take(self, which: NDArray[np.intp]) -> Maxima:
         """Some of the points."""
         return Maxima(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
 
-def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Maxima:
+def maximise(objective: Objective, phi: Array, max_iterations: int = 100, tolerance: float | None = None) -> Maxima:
     """Climb from the points `phi` (R, free).
 
     A point that has less than `NEARLY` left to gain, by its quadratic model, and is heading for the value that another
     such point is heading for (within `SAME_TOP`) waits and takes that point's end: the two are one maximum, whatever
     the order of their classes.
     """
+    tolerance = TOLERANCE if tolerance is None else tolerance
     phi = phi.copy()
     loglik, gradient, hessian = objective(phi)
     r = len(phi)
-    out = Maxima(phi, loglik, gradient, hessian, np.full(r, np.inf), np.zeros(r, bool), np.zeros(r, dtype=np.intp))
+    out = Maxima(
+        phi,
+        loglik,
+        gradient,
+        hessian,
+        np.full(r, np.inf),
+        np.zeros(r, bool),
+        np.zeros(r, dtype=np.intp),
+        np.full(r, tolerance),
+    )
     damping = np.zeros(r)
     fails = np.zeros(r, dtype=np.intp)
     active = np.arange(r)
@@ -63,7 +76,7 @@ def maximise(objective: Objective, phi: Array, max_iterations: int = 100) -> Max
     for _ in range(max_iterations):
         step, distance, definite = _step(out.gradient[active], out.hessian[active], damping[active])
         out.distance[active], out.definite[active] = distance, definite
-        done = (definite & (distance < TOLERANCE)) | (fails[active] > 12)
+        done = (definite & (distance < tolerance)) | (fails[active] > 12)
         follows = np.zeros(len(active), dtype=bool)
         if r > 1:
             gain = 0.5 * distance * phi.shape[1]

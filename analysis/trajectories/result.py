@@ -134,7 +134,7 @@ class Trajectories(Fitted):
         Covariates stand at their mean, categories are averaged over the persons; `at` sets them instead.
         """
         grid = np.linspace(self.design.time.min(), self.design.time.max(), 49) if times is None else np.asarray(times)
-        return courses.table(self.design, self.phi, self.free_covariance(kind), grid, at, level)
+        return courses.table(self.design, self.phi, self.band_covariance(kind), grid, at, level)
 
     def predict(self, frame: pd.DataFrame | None = None) -> Prediction:
         """Predictions for the persons of `frame` from the scores in it, however few; None: the persons of the fit."""

@@ -168,7 +168,7 @@ def _table(frame: pd.DataFrame) -> str:
 
 
 def _withheld(problem: Problem, hidden: list[bool]) -> str:
-    """The problem as text, without the size of a class that is withheld."""
+    """The problem as text, without persons and without the size of a class that is withheld."""
     if "holds" in problem.what and any(hidden):
         return f"{problem.parameter}: too small; {problem.remedy}"
-    return str(problem)
+    return problem.public

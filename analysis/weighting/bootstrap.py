@@ -6,7 +6,7 @@ nodes all replicates are climbed together: one matrix product per step. Other mo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,9 +25,12 @@ from analysis.weighting.weights import FittedWeights, Weights
 Array = NDArray[np.float64]
 
 CHUNK = 64
-"""Replicates that stay in the cache together."""
-BATCH = 4_000_000
-"""Persons × replicates that are climbed together."""
+"""Replicates that are climbed together and stay in the cache."""
+LEFT = 1e-9
+"""Units of the log-likelihood: a replicate with less to gain is done."""
+SINGLE = 6
+"""Steps in single precision."""
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -67,38 +70,34 @@ def bootstrap(
     `batched` None chooses. `progress` is told how many are done. Raises WeightingError where more than a tenth have no
     solution.
     """
-    weights = fit.weights
     fast = can_batch(fit) if batched is None else batched
     if fast and not can_batch(fit):
         raise WeightingError("only logistic nodes and a normal outcome can be climbed in batches")
     rng = np.random.default_rng(seed)
-    n = len(weights.total)
+    n = len(fit.weights.total)
     found: list[Array] = []
-    failed = 0
-    size = max(1, min(replicates, BATCH // n)) if fast else 1
+    done = failed = 0
     with one_thread():
-        while len(found) * size + failed < replicates if not fast else sum(map(len, found)) + failed < replicates:
-            left = replicates - (sum(map(len, found)) + failed)
-            counts = draw(rng, n, min(size, left))
+        climbers = [Climber.of(f, fit.weights.case) for f in fit.weights.nodes] if fast else []
+        while done < replicates:
+            counts = draw(rng, n, min(CHUNK, replicates - done) if fast else 1)
             try:
-                made = _batch(fit, counts) if fast else _one(fit, counts[:, 0])[None]
-                good = np.isfinite(made).all(axis=1)
-                failed += int((~good).sum())
-                found.append(made[good])
+                made = _batch(fit, counts, climbers) if fast else _one(fit, counts[:, 0])[None]
             except WeightingError:
-                failed += 1
-            progress(sum(map(len, found)) + failed)
-    estimates = np.concatenate(found) if found else np.zeros((0, len(fit.b)))
+                made = np.full((1, len(fit.b)), np.nan)
+            good = np.isfinite(made).all(axis=1)
+            failed += int((~good).sum())
+            found.append(made[good])
+            done += len(made)
+            progress(done)
     if failed > 0.1 * replicates:
-        raise WeightingError(
-            f"{failed} of {replicates} bootstrap replicates have no solution: the weights are too fragile"
-        )
-    return Bootstrap(fit.names, fit.b, estimates, failed)
+        raise WeightingError(f"{failed} of {replicates} replicates have no solution: the weights are too fragile")
+    return Bootstrap(fit.names, fit.b, np.concatenate(found), failed)
 
 
 def draw(rng: np.random.Generator, n: int, replicates: int) -> Array:
     """(n, replicates): how often each person is drawn."""
-    picked = rng.integers(0, n, (replicates, n))
+    picked = rng.integers(0, n, (replicates, n), dtype=np.int32).astype(np.int64)
     picked += np.arange(replicates)[:, None] * n
     counts = np.bincount(picked.ravel(), minlength=replicates * n).reshape(replicates, n)
     return np.ascontiguousarray(counts.T, dtype=float)
@@ -120,111 +119,152 @@ def can_batch(fit: WeightedFit) -> bool:
     return True
 
 
-def _batch(fit: WeightedFit, counts: Array) -> Array:
+@dataclass(frozen=True)
+class Climber:
+    """A logistic node made ready for many replicates: its columns, their products in single precision, the solution of
+    the sample (`b` (p,), probabilities `p` (m,)) from which every replicate starts.
+    """
+
+    node: FittedNode
+    x: Array
+    t: NDArray[np.bool_]
+    b: Array
+    p: Array
+    x_single: Singles
+    products: Singles
+    upper: tuple[NDArray[np.intp], ...]
+
+    @classmethod
+    def of(cls, f: FittedNode, case: Array) -> Climber:
+        """Of a fitted node; `case` (n,) are the sampling weights."""
+        rows, x = f.factor.rows, f.factor.parts[0].blocks[0].x
+        t = f.groups[rows] == 1
+        start = solve(LOGISTIC, x, t.astype(float), case[rows])
+        upper = tuple(np.asarray(i, dtype=np.intp) for i in np.triu_indices(x.shape[1]))
+        products = np.ascontiguousarray((x[:, upper[0]] * x[:, upper[1]]).T, dtype=np.float32)
+        return cls(f, x, t, start.b, expit(start.e), x.astype(np.float32), products, upper)
+
+    def information(self, weighted: Singles) -> Array:
+        """(R, p, p) of rows weighted by `weighted` (m, R)."""
+        p = self.x.shape[1]
+        found = np.empty((weighted.shape[1], p, p))
+        found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = (self.products @ weighted).T
+        return found
+
+    def probabilities(self, c: Array, rounds: int = 60) -> Array:
+        """(m, R) fitted probabilities with rows counted `c` (m, R) times; missing where there is no solution.
+
+        Two Newton steps and some with the last information, in single precision, which leaves probabilities right to
+        six digits; replicates that are slow go on in double. Judged by what is left to gain: where a drawn sample is
+        separated the index runs off, and its probabilities are there.
+        """
+        c32 = c.astype(np.float32)
+        target = self.x_single.T @ np.where(self.t[:, None], c32, np.float32(0))
+        b = np.repeat(self.b[:, None], c.shape[1], axis=1)
+        info = np.zeros((c.shape[1], len(self.b), len(self.b)))
+        slow = np.zeros(c.shape[1], dtype=bool)
+        single = np.empty(c.shape, dtype=np.float32)
+        for step in range(SINGLE):
+            if step:
+                single = _expit(self.x_single @ b.astype(np.float32))
+            else:
+                single[:] = self.p[:, None]
+            weighted = c32 * single
+            gradient = np.asarray(target - self.x_single.T @ weighted, dtype=float)
+            if step < 2 or step == 3:
+                info = self.information(weighted * (1 - single))
+            change = _step(info, gradient)
+            slow = np.einsum("ir,ir->r", gradient, change) > LEFT
+            if not slow.any():
+                break
+            b += np.clip(change, -3, 3)
+        chance = single.astype(float)
+        if slow.any():
+            chance[:, slow] = self._finish(c[:, slow], b[:, slow], rounds)
+        return chance
+
+    def _finish(self, c: Array, b: Array, rounds: int) -> Array:
+        """Newton's method in double precision."""
+        target = self.x[self.t].T @ c[self.t]
+        chance = expit(self.x @ b)
+        active = np.arange(c.shape[1])
+        for _ in range(rounds):
+            now = chance[:, active]
+            gradient = target[:, active] - self.x.T @ (c[:, active] * now)
+            info = self.information((c[:, active] * now * (1 - now)).astype(np.float32))
+            change = _step(info, gradient)
+            slow = np.einsum("ir,ir->r", gradient, change) > LEFT
+            active, change = active[slow], change[:, slow]
+            if not len(active):
+                return chance
+            b[:, active] += np.clip(change, -3, 3)
+            chance[:, active] = expit(self.x @ b[:, active])
+        chance[:, active] = np.nan
+        return chance
+
+
+def _expit(e: Singles) -> Singles:
+    """In place and in single precision."""
+    np.negative(e, out=e)
+    np.exp(e, out=e)
+    e += 1
+    np.reciprocal(e, out=e)
+    return e
+
+
+def _step(info: Array, gradient: Array) -> Array:
+    """(p, R): info (R, p, p) solved for the gradient (p, R)."""
+    right = np.ascontiguousarray(gradient.T, dtype=float)[:, :, None]
+    try:
+        found = np.linalg.solve(info, right)
+    except np.linalg.LinAlgError:
+        found = np.linalg.pinv(info) @ right
+    return np.asarray(found[:, :, 0].T, dtype=float)
+
+
+def _batch(fit: WeightedFit, counts: Array, climbers: Sequence[Climber]) -> Array:
     """(replicates, terms)."""
-    weights = fit.weights
-    total = counts * weights.case[:, None]
-    used = fit.rows
-    w = total[used].copy()
-    for f in weights.nodes:
-        w *= _factors(f, total)[used]
+    weights, used = fit.weights, fit.rows
+    total = counts if (weights.case == 1).all() else counts * weights.case[:, None]
+    everybody = len(used) == len(total)
+    w = total.copy() if everybody else total[used]
+    for climber in climbers:
+        factor = _factor(climber, total)
+        w *= factor if everybody else factor[used]
     p = fit.x.shape[1]
     upper = np.triu_indices(p)
     gram = np.zeros((counts.shape[1], p, p))
     flat = (fit.x[:, upper[0]] * fit.x[:, upper[1]]).T @ w
     gram[:, upper[0], upper[1]] = gram[:, upper[1], upper[0]] = flat.T
-    right = (fit.x * fit.y[:, None]).T @ w
-    return _solve(gram, right).T
+    return _solve(gram, (fit.x * fit.y[:, None]).T @ w).T
 
 
-def _factors(f: FittedNode, total: Array) -> Array:
+def _factor(climber: Climber, total: Array) -> Array:
     """(n, replicates): the node's factor in each replicate."""
-    rows, block = f.factor.rows, f.factor.parts[0].blocks[0]
-    t = (f.groups[rows] == 1).astype(float)
+    f, t, node = climber.node, climber.t, climber.node.node
+    rows = f.factor.rows
     c = total[rows] if len(rows) < len(total) else total
-    p = logistic(block.x, t, c)
-    node = f.node
+    p = climber.probabilities(c)
     if node.kind == "selection":
-        ratio = (1 - p) / p if node.target == "rest" else 1 / p
-        found = t[:, None] * ratio
+        found = np.where(t[:, None], (1 - p) / p if node.target == "rest" else 1 / p, 0.0)
+    elif node.estimand in ("ATT", "ATC"):
+        default = 1 if node.estimand == "ATT" else 0
+        focal = f.levels.index(node.focal) if node.focal is not None else default
+        odds = p / (1 - p)
+        found = np.where(t[:, None], 1.0, odds) if focal == 1 else np.where(t[:, None], 1 / odds, 1.0)
     else:
-        focal_first = node.focal is not None and f.levels.index(node.focal) == 0
-        estimand = node.estimand
-        if estimand in ("ATT", "ATC"):
-            first = focal_first if node.focal is not None else estimand == "ATC"
-            found = (
-                t[:, None] * (1 - p) / p + (1 - t)[:, None] if first else t[:, None] + (1 - t)[:, None] * p / (1 - p)
-            )
-        elif estimand == "ATO":
-            found = t[:, None] * (1 - p) + (1 - t)[:, None] * p
-        else:
-            found = np.where(t[:, None] == 1, 1 / p, 1 / (1 - p))
+        p[~t] = 1 - p[~t]
+        found = 1 - p if node.estimand == "ATO" else 1 / p
     if node.stabilises:
-        q = (t @ c) / c.sum(axis=0)
-        found *= np.where(t[:, None] == 1, q, 1 - q) if node.kind == "treatment" else q
+        q = c[t].sum(axis=0) / c.sum(axis=0)
+        found[t] *= q
+        if node.kind == "treatment":
+            found[~t] *= 1 - q
     if len(rows) == len(total):
         return found
     out = np.zeros_like(total)
     out[rows] = found
     return out
-
-
-def logistic(x: Array, t: Array, counts: Array, rounds: int = 40) -> Array:
-    """(n, R) fitted probabilities of R logistic regressions whose rows count `counts` (n, R) times.
-
-    Newton's method from the pooled solution, some replicates at a time so that they stay in the cache. The information
-    is renewed in the first two steps and then only where a replicate is slow. A replicate without a finite solution
-    ends as missing values.
-    """
-    start = solve(LOGISTIC, x, t, counts.mean(axis=1))
-    upper = tuple(np.asarray(i, dtype=np.intp) for i in np.triu_indices(x.shape[1]))
-    products = np.ascontiguousarray((x[:, upper[0]] * x[:, upper[1]]).T)
-    found = np.empty_like(counts)
-    for at in range(0, counts.shape[1], CHUNK):
-        part = np.ascontiguousarray(counts[:, at : at + CHUNK])
-        found[:, at : at + CHUNK] = _climb(x, t, part, start.b, expit(start.e), products, upper, rounds)
-    return found
-
-
-def _climb(
-    x: Array,
-    t: Array,
-    c: Array,
-    b0: Array,
-    p0: Array,
-    products: Array,
-    upper: tuple[NDArray[np.intp], ...],
-    rounds: int,
-) -> Array:
-    """The replicates of one chunk."""
-    r, p = c.shape[1], x.shape[1]
-    target = x.T @ (c * t[:, None])
-    b = np.repeat(b0[:, None], r, axis=1)
-    chance = np.repeat(p0[:, None], r, axis=1)
-    renewed = np.zeros((r, p, p))
-    active = np.arange(r)
-    for step in range(rounds):
-        here = slice(None) if len(active) == r else active
-        weighted = c[:, here] * chance[:, here]
-        gradient = target[:, here] - x.T @ weighted
-        if step < 2 or step % 4 == 0 or 4 * len(active) < CHUNK:
-            weighted *= 1 - chance[:, here]
-            info = np.zeros((len(active), p, p))
-            info[:, upper[0], upper[1]] = info[:, upper[1], upper[0]] = (products @ weighted).T
-            try:
-                renewed[here] = np.linalg.inv(info)
-            except np.linalg.LinAlgError:
-                renewed[here] = np.linalg.pinv(info)
-        change = (renewed[here] @ gradient.T[:, :, None])[:, :, 0].T
-        b[:, here] += np.clip(change, -3, 3)
-        chance[:, here] = expit(x @ b[:, here])
-        # by what is left to gain: where a drawn sample is separated the index runs off, and its probabilities are there
-        slow = np.einsum("ir,ir->r", gradient, change) > 1e-9
-        active = active[slow]
-        if not len(active):
-            return chance
-    chance[:, active] = np.nan
-    return chance
 
 
 def _solve(gram: Array, right: Array) -> Array:

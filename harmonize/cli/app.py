@@ -66,7 +66,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _text(description: str, examples: Sequence[str], exits: Sequence[str]) -> str:
+def help_text(description: str, examples: Sequence[str], exits: Sequence[str]) -> str:
     """Help text whose examples and exit codes stand on lines of their own."""
     shown = "\n".join(f"  {escape(line)}" for line in examples)
     codes = "\n".join(f"  {code}  {escape(meaning)}" for code, meaning in enumerate(exits))
@@ -88,7 +88,7 @@ def command(
     exits = (ok, fails, "the command line was wrong")
 
     def register(function: Function) -> Function:
-        text = _text(function.__doc__ or "", examples, exits)
+        text = help_text(function.__doc__ or "", examples, exits)
         where = app if group is None else group
         where.command(name, help=text, rich_help_panel=panel, short_help=_summary(function))(function)
         return function
@@ -101,7 +101,7 @@ def _summary(function: Callable[..., Any]) -> str:
 
 
 @app.callback(
-    help=_text(
+    help=help_text(
         "Antidepressant trials, from the files as delivered to one validated common model.",
         ["trd demo", "trd land stard /data/stard", "trd build", "trd sql 'from cdm.subjects limit 5'"],
         ("done", "the thing failed, or there are findings", "the command line was wrong"),

@@ -134,9 +134,9 @@ def corrections(
         console.say("No corrections." if not only_open else "No correction waits for a decision.")
     else:
         columns = ["no", "study", "form", "row", "column", "before", "after", "fate", "reason", "approver", "entered"]
-        names = [*columns[1:8], "reason", "approver", "entered_at"]
-        names = [n if n != "no" else "correction_id" for n in names]
-        rows = [[each["correction_id"], *(each[n] for n in names)] for each in found]
+        names = ["correction_id", *columns[1:-1], "entered_at"]
+        found = [{**each, "row": each["row"] or f"was {each['entered_row']}"} for each in found]
+        rows = [[each[name] for name in names] for each in found]
         console.show_table("corrections", columns, rows)
         for fate in sorted({each["fate"] for each in found}):
             console.say(f"{fate}: {FATES[fate]}")

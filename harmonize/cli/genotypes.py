@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harmonize.cli import console
-from harmonize.cli.app import JsonOption, app, command, warehouse_of
+from harmonize.cli.app import JsonOption, app, command, help_text, warehouse_of
 from harmonize.cli.land import MARK, StudyArgument, known_study, show_landing
 
 if TYPE_CHECKING:
@@ -18,17 +18,26 @@ if TYPE_CHECKING:
     from harmonize.genotypes.quality import Progress
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
-app.add_typer(group, name="genotypes", help="Genotypes in, and genetic scores of persons.")
+app.add_typer(
+    group,
+    name="genotypes",
+    help=help_text(
+        "Genotypes in, and genetic scores of persons.",
+        ["trd genotypes status", "trd genotypes score score.txt"],
+        ("done", "the thing failed", "the command line was wrong"),
+    ),
+    short_help="Genotypes in, and genetic scores of persons.",
+)
 WeightsArgument = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="PGS Catalog scoring file, or a table.")]
 
 
 @command(
     "land",
     examples=[
-        "trd genotypes land stard gwas.bed --key ruid.csv --build GRCh37 --array Affymetrix-500K",
-        "trd genotypes land stard chr1-22.vcf.gz --key ruid.csv --build hg38 --weights score.txt",
-        "trd genotypes land mars dosages.txt --key key.csv --build GRCh37 --variants rs1360780,rs4713916 --json",
-        "trd genotypes land stard /tmp/syn/genotypes.bed --key /tmp/syn/key.csv --build GRCh38 --synthetic",
+        "trd genotypes land stard gwas.bed --key ruid.csv --build GRCh37",
+        "trd genotypes land stard c1.vcf.gz --key k.csv --build hg38 --array WGS",
+        "trd genotypes land mars d.txt --key k.csv --build hg19 --variants rs1360780",
+        "trd genotypes land mars m.bed --key k.csv --build hg38 --weights score.txt",
     ],
     fails="the genotypes were refused; nothing has changed",
     group=group,
@@ -179,8 +188,9 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     "score",
     examples=[
         "trd genotypes score PGS000001.txt.gz",
-        "trd genotypes score score.txt --study stard --mode carrier --out scores.csv",
-        "trd genotypes score score.txt --mode single --variant rs1360780 --in-derivation",
+        "trd genotypes score score.txt --study stard --mode carrier",
+        "trd genotypes score s.txt --mode single --variant rs1360780",
+        "trd genotypes score score.txt --in-derivation --json",
     ],
     fails="nobody is genotyped, or the weights do not fit",
     group=group,
@@ -259,7 +269,7 @@ def score(
     "synth",
     examples=[
         "trd genotypes synth stard --out /tmp/stard_genotypes",
-        "trd genotypes synth mars --n 200 --seed 7 --format vcf --out /tmp/mars_genotypes",
+        "trd genotypes synth mars --n 200 --seed 7 --format vcf --out /tmp/g",
     ],
     fails="nothing was written",
     group=group,

@@ -47,10 +47,20 @@ def read_state(warehouse: Warehouse) -> dict[str, Any]:
         "warehouse": str(warehouse.root),
         "studies": [_study(found, landings) for found in studies()],
         "published": published,
+        "corrections": _corrections(warehouse),
         "landed_since": sorted(f"{s}.{form}" for (s, form), of in landings.items() if since and of.landed_at > since),
         "build_running": is_building(warehouse),
         "compiled": _compiled(),
     }
+
+
+def _corrections(warehouse: Warehouse) -> dict[str, int]:
+    """How many corrections there are by what they come to now."""
+    from collections import Counter
+
+    from harmonize.corrections.replay import replay
+
+    return dict(Counter(each.fate for each in replay(studies(), warehouse)))
 
 
 def _compiled() -> dict[str, Any]:
@@ -104,6 +114,9 @@ def _show(state: dict[str, Any]) -> None:
     for study in state["studies"]:
         _show_study(study)
     _show_published(state)
+    if state["corrections"]:
+        told = ", ".join(f"{n} {fate.replace('_', ' ')}" for fate, n in sorted(state["corrections"].items()))
+        console.say(f"Corrections: {told}; see trd corrections")
     console.say("A build is running." if state["build_running"] else "No build is running.")
     compiled = state["compiled"]
     if compiled["error"]:

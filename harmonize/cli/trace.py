@@ -10,7 +10,7 @@ import typer
 from harmonize.cli import console
 from harmonize.cli.app import JsonOption, command, warehouse_of
 from harmonize.cli.land import known_study
-from harmonize.trace import CellTrace, RowFate, opened, rows_of, trace_cell
+from harmonize.trace import CellTrace, RowFate, opened, rowless, rows_of, trace_cell
 
 Text = str | None
 
@@ -47,18 +47,19 @@ def trace(
     console.one_of(form, [f.name for f in study.forms], f"form of {study.name}")
     with opened(house) as connection:
         found = rows_of(connection, study, subject, house)
-        if not found:
+        lost = rowless(study, subject, house)
+        if not found and not lost:
             raise console.CommandError(
                 f"no landed row is of {subject}",
                 remedy=f'trd sql "select subject_id from cdm.subjects" lists {study.name}',
             )
         found = [r for r in found if form in (None, r.form) and row in (None, r.row)]
-        if not found:
+        if not found and form is not None:
             raise console.CommandError(
                 f"{subject} has no such row in {form}", remedy=f"trd trace {subject} lists the person's rows"
             )
         if column is None:
-            _show_rows(subject, found, as_json=as_json)
+            _show_rows(subject, found, lost, as_json=as_json)
             return
         assert form is not None
         assert row is not None
@@ -75,17 +76,22 @@ def _plain(told: CellTrace) -> dict[str, Any]:
     return {name: getattr(told, name) for name in told.__dataclass_fields__}
 
 
-def _show_rows(subject: str, found: Sequence[RowFate], *, as_json: bool) -> None:
+def _show_rows(subject: str, found: Sequence[RowFate], lost: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         rows = [{n: getattr(r, n) for n in r.__dataclass_fields__} for r in found]
-        console.show_json({"subject_id": subject, "rows": rows})
+        console.show_json({"subject_id": subject, "rows": rows, "corrections_without_row": lost})
         return
     lines = []
     for each in found:
         corrected = ", ".join(f"{c['correction_id']} ({c['fate']})" for c in each.corrections)
-        for block in each.blocks or ({"table": "", "fate": "not mapped", "rules": []},):
-            lines.append([each.form, each.row, block["table"], block["fate"], ", ".join(block["rules"]), corrected])
-    console.show_table(f"raw rows of {subject}", ["form", "row", "table", "fate", "by", "corrections"], lines)
+        for block in each.blocks or ({"block": "", "table": "", "fate": "not mapped", "rules": []},):
+            by = ", ".join(block["rules"])
+            lines.append([each.form, each.row, block["block"], block["table"], block["fate"], by, corrected])
+    columns = ["form", "row", "block", "table", "fate", "by", "corrections"]
+    console.show_table(f"raw rows of {subject}", columns, lines)
+    for each_lost in lost:
+        where = f"{each_lost['form']} row {each_lost['entered_row']} {each_lost['column']}"
+        console.say(f"correction {each_lost['correction_id']} of {where}: {each_lost['meaning']}", "yellow")
     console.say("Add --form, --row and --column for the way of one cell.")
 
 
@@ -116,6 +122,9 @@ def _show_cell(subject: str, form: str, told: CellTrace) -> None:
         console.say(f"accepted   {each['table']}: {_pairs(each['row'])}")
     for each in told.marts:
         console.say(f"mart       {each['table']}: {_pairs(each['row'])}")
+    counts = ", ".join(f"{table} ({n})" for table, n in told.marts_of_person.items())
+    if counts:
+        console.say(f"marts      rows of the person that rest on these tables too: {counts}")
 
 
 def _text(value: object) -> str:

@@ -136,9 +136,9 @@ def resolve_keys(study: Study, warehouse: Warehouse, keys: pd.Series, path: Path
 def _landed_keys(study: Study, warehouse: Warehouse) -> pd.Series | None:
     """Every key that a landed form of the study holds, with the key that the pseudonym is made of."""
     parts = []
-    for form in study.forms:
+    for form in study.clinical_forms:
         path = warehouse.raw / study.name / f"{form.name}.parquet"
-        if form.name.startswith("genotype_") or not path.exists() or landing_of(path) is None:
+        if not path.exists() or landing_of(path) is None:
             continue
         names = [name for name in study.subject_key if name in pq.read_schema(path).names]
         if not names:

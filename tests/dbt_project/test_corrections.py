@@ -108,6 +108,19 @@ def test_the_trace_of_a_cell_corrected_twice_goes_from_file_to_mart(house: Wareh
     assert marts["marts.severity_linked"]["instrument_id"] == "HRSD17"
 
 
+def test_a_correction_whose_row_is_gone_is_shown_with_the_person_and_with_no_other_row(house: Warehouse) -> None:
+    """GONE's row 8 is CHANGED's now: its trace shows CHANGED's own correction and none of GONE's."""
+    told = trace(house, "CHANGED", "hrsd01", 8, "hdtot_r")
+    assert [(c["correction_id"], c["fate"], c["after"]) for c in told["corrections"]] == [(5, "conflict", "16")]
+    assert told["staged"]["value"] == "15"
+    ran = CliRunner().invoke(app, ["--warehouse", str(house.root), "trace", kit.pseudonym("GONE"), "--json"])
+    document = json.loads(ran.stdout)
+    assert [row["form"] for row in document["rows"]] == ["el01"]
+    assert [(c["correction_id"], c["fate"], c["row"]) for c in document["corrections_without_row"]] == [
+        (6, "row_gone", None)
+    ]
+
+
 def test_the_trace_of_a_refused_cell_names_the_rule(house: Warehouse) -> None:
     told = trace(house, "TWIN", "hrsd01", 5, "hdtot_r")
     assert [(m["fate"], m["rules"]) for m in told["mapped"]] == [("refused", ["score:in_range"])]

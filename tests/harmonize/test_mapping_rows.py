@@ -81,6 +81,7 @@ FILTERS: dict[tuple[str, str], Callable[[Known], bool]] = {
     ),
     ("stard", "hrsd17"): lambda x: any_filled(x, "hdtot_r", "hdtot", item_columns("hrsd17")),
     ("stard", "ids_c30"): lambda x: any_filled(x, "ictot", item_columns("ids_c30")),
+    ("stard_ascii", "qids_sr"): lambda x: any_filled(x, "qstot", item_columns("qids_sr", "stard_ascii")),
     ("stard", "fibser"): lambda x: any_filled(x, "fisfq", "fisin", "grseb"),
     ("stard", "prise"): lambda x: any_filled(x, item_columns("prise")),
     ("stard", "qlesq"): lambda x: any_filled(x, [f"qlesq{i:02}" for i in range(1, 17)]),
@@ -153,6 +154,22 @@ SNIPPETS: dict[str, list[SnippetCase]] = {
         SnippetCase({"treatedbefore": "-99", "washout7d": "1"}, None),
         SnippetCase({"treatedbefore": "", "washout7d": ""}, None),  # a control
         SnippetCase({"treatedbefore": "maybe", "washout7d": ""}, None, issue=True),
+    ],
+    "stard_ascii_race": [
+        *(
+            SnippetCase({"white": "0", "black": "0", "asian": "0", "amind": "0", "hawai": "0", column: "1"}, race)
+            for column, race in (
+                ("white", "White"),
+                ("black", "Black"),
+                ("asian", "Asian"),
+                ("amind", "American Indian"),
+                ("hawai", "Hawaiian"),
+            )
+        ),
+        SnippetCase({"white": "1", "black": "1"}, "More than one"),
+        SnippetCase({"white": "1", "black": "-2"}, "White"),
+        SnippetCase({"unknown": "1", "white": "0"}, None),
+        SnippetCase({}, None),
     ],
     "stard_episode_days": [
         SnippetCase({"episode_date": "-730"}, 730.0),
@@ -685,6 +702,8 @@ def test_items_stand_in_the_order_of_the_seed(study: str, name: str, target: str
             item_no = item["item_no"]
             if study == "stard" and item["stard_nda_element"]:
                 assert column == item["stard_nda_element"], f"item {item_no}"
+            elif study == "stard_ascii":  # the names of qids01 with a leading s (dossier, columns table)
+                assert column == f"s{item['stard_nda_element'][1:]}", f"item {item_no}"
             else:  # the seed names no element of the study: the description of the column must speak of the item
                 words = set(re.findall(r"[a-z]{4,}", item["item_name"]))
                 described = block.form.column(column).description.lower()

@@ -120,7 +120,8 @@ def test_all_sources_files_load_and_are_described() -> None:
 
 
 def test_stard_forms_are_those_of_the_dossier() -> None:
-    """The files of section 3 of the dossier, plus nothing else."""
+    """The files of section 3 of the dossier, and the genotype files that every study may have."""
     first = "el01 dm01 phx01 crs01 hrsd01 qids01 idsc01 ccv01 ivra01 le01"
     rest = "mhx01 pdsq01 side_effects01 prise01 qlesq01 sfhs01 wpai01 wsas01 ucq01 roa01"
-    assert sorted(f.name for f in study("stard").forms) == sorted(f"{first} {rest}".split())
+    names = [f.name for f in study("stard").clinical_forms]
+    assert sorted(names) == sorted(f"{first} {rest}".split())

@@ -167,7 +167,7 @@ class OrdinalTrajectories(Fitted):
         shares (a location, not an average of probabilities); `at` sets them instead.
         """
         grid = np.linspace(self.design.time.min(), self.design.time.max(), 49) if times is None else np.asarray(times)
-        return courses.table(self.ordinal, self.phi, self.free_covariance(kind), grid, at, level)
+        return courses.table(self.ordinal, self.phi, self.band_covariance(kind), grid, at, level)
 
     def plot(self, **options: Any) -> alt.LayerChart | alt.FacetChart:
         """Probability of each category over time, one panel per class."""

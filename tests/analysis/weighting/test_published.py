@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from analysis.weighting import ESTIMATED, KNOWN, Weights, effect, staying, treatment
-from analysis.weighting.bootstrap import _batch, _one, bootstrap, draw
+from analysis.weighting.bootstrap import Climber, _batch, _one, bootstrap, draw
 from analysis.weighting.robust import EFFICIENT, aipw, tmle
 
 NHEFS = (
@@ -78,7 +78,8 @@ def test_nhefs_bootstrap_error_is_that_of_m_estimation(nhefs_fit) -> None:
     assert many.failed == 0
     assert many.table()["se"].iloc[1] == pytest.approx(0.4871, rel=0.05)
     counts = draw(np.random.default_rng(9), len(nhefs_fit.weights.total), 2)
-    together = _batch(nhefs_fit, counts)
+    climbers = [Climber.of(f, nhefs_fit.weights.case) for f in nhefs_fit.weights.nodes]
+    together = _batch(nhefs_fit, counts, climbers)
     for r in range(2):  # the same draws one by one, through the whole chain
         assert _one(nhefs_fit, counts[:, r]) == pytest.approx(together[r], abs=1e-5)
 

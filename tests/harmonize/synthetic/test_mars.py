@@ -37,7 +37,7 @@ def test_published_figures_are_met_in_every_world(name: str) -> None:
 
 
 def test_columns_are_those_of_the_contract(forms: dict[str, pd.DataFrame]) -> None:
-    for form in study("mars").forms:
+    for form in study("mars").clinical_forms:
         assert tuple(forms[form.name].columns) == form.column_names
 
 
