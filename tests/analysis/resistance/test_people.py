@@ -42,7 +42,7 @@ def test_small_numbers_of_persons_are_withheld(tmp_path: Path) -> None:
 
 
 def test_columns_have_one_type_whatever_was_found() -> None:
-    """Runs stand in one table: a run without numbers has the columns of one with; a number a little smaller is hidden."""
+    """Runs stand in one table: one without numbers has the columns of one with; a number a little smaller is hidden."""
     full = _apart(pd.DataFrame({"model": ["B0", "B1"], "estimate": [1, 2], "n": [693, 691], "problems": ""}), 5)
     bare = _apart(pd.DataFrame({"model": ["B0"], "estimate": [np.nan], "n": [np.nan], "problems": [None]}), 5)
     assert full.dtypes.equals(bare.dtypes)
