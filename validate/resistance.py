@@ -24,7 +24,7 @@ from analysis.trajectories.cohort import Cohort, specification
 from analysis.trajectories.inference import InferenceError
 from analysis.trajectories.run import rule_of
 from analysis.trajectories.threads import one_thread
-from analysis.twostep.simulate import refit
+from analysis.treatment_failure.again import refit
 from validate.mars_worlds import draw
 
 PLAN = read_plan()

@@ -159,15 +159,22 @@ def _without_small(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
 
 
 def _apart(table: pd.DataFrame, minimum: int) -> pd.DataFrame:
-    """Numbers of persons that differ from the largest by fewer than `minimum` are not shown: they would give these"
-    " away."""
-    if "n" not in table or table.empty:
-        return table
+    """Numbers of persons a little below the largest, as complete cases are, are not shown: they would give away fewer
+    than `minimum`.
+    """
     found = table.copy()
-    away = found["n"].max() - found["n"]
-    hidden = [c for c in ("n", "n_failed") if c in found]
-    found.loc[(away > 0) & (away < minimum), hidden] = np.nan
-    return found
+    if "n" in found and len(found):
+        away = found["n"].max() - found["n"]
+        hidden = [c for c in ("n", "n_failed") if c in found]
+        found[hidden] = found[hidden].astype(float)
+        found.loc[(away > 0) & (away < minimum), hidden] = np.nan
+    # the same types whatever was found, so that runs can stand in one table
+    kinds = {c: "Int64" if c in _WHOLE else "string" if c in _TEXT else "float64" for c in found.columns}
+    return found.astype(kinds)
+
+
+_WHOLE = {"n", "n_failed", "n_persons", "class"}
+_TEXT = set("model quantity at problems counted_by score scope q estimator measure stage shown label why".split())
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.resistance.people import ResistanceError, read_people
-from analysis.resistance.run import flow
+from analysis.resistance.run import _apart, flow
 from analysis.warehouse import connect
 from tests.analysis import aims_kit
 
@@ -38,3 +39,11 @@ def test_small_numbers_of_persons_are_withheld(tmp_path: Path) -> None:
     assert found.loc["evaluable", "shown"] == "<5"
     assert found.loc["adequate failed trials: 0", "shown"] == "0"
     assert found["n_persons"].dropna().eq(0).all()
+
+
+def test_columns_have_one_type_whatever_was_found() -> None:
+    """Runs stand in one table: one without numbers has the columns of one with; a number a little smaller is hidden."""
+    full = _apart(pd.DataFrame({"model": ["B0", "B1"], "estimate": [1, 2], "n": [693, 691], "problems": ""}), 5)
+    bare = _apart(pd.DataFrame({"model": ["B0"], "estimate": [np.nan], "n": [np.nan], "problems": [None]}), 5)
+    assert full.dtypes.equals(bare.dtypes)
+    assert full["n"].isna().tolist() == [False, True]
