@@ -31,7 +31,7 @@ timed = set -euo pipefail; start=$$SECONDS; printf '== %s\n' '$(1)'; \
 environment = "$(1)/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	|| "$(PYTHON)" -m venv --clear "$(1)"
 
-.PHONY: help setup demo test lint format bench validate docs torture lock clean distclean
+.PHONY: help setup demo test lint format bench validate docs torture fuzz lock clean distclean
 
 help: ## list the targets
 	@printf 'make TARGET, where TARGET is one of\n\n'
@@ -102,6 +102,13 @@ validate: setup ## is what is compiled fresh, does the build pass the tests of t
 	"$(BIN)/python" -m validate.trajectories
 	@$(call timed,coverage of the estimators on top of classes by simulation; takes long); \
 	"$(BIN)/python" validate/twostep.py
+	@$(call timed,gates of treatment failure by simulation; takes hours and goes on where it was stopped); \
+	"$(BIN)/python" -m validate.treatment_failure --keep warehouse/validate-treatment-failure.csv
+	@$(call timed,failure and resistance$(comma) early prediction: worlds where the answer is no); \
+	"$(BIN)/python" -m validate.resistance; \
+	"$(BIN)/python" -m validate.early
+	@$(call timed,gates of aim D by simulation in the worlds W6; takes long); \
+	"$(BIN)/python" -m validate.biomarker
 
 docs: setup ## dbt's documentation as one offline page, dbt_project/target/static_index.html
 	@$(call timed,documentation); \
@@ -110,6 +117,11 @@ docs: setup ## dbt's documentation as one offline page, dbt_project/target/stati
 torture: setup ## kill builds at random times, the long version
 	@$(call timed,kills at random times; takes many minutes); \
 	"$(BIN)/python" -m pytest -m slow tests/dbt_project -k kill $(ARGS)
+
+fuzz: setup ## ten thousand broken deliveries: refused with an error, or landed without a lost row
+	@$(call timed,fuzzed deliveries; stops after FUZZ_SECONDS (an hour)$(comma) then three that are built); \
+	FUZZ_DELIVERIES=$${FUZZ_DELIVERIES:-10000} FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} \
+		"$(BIN)/python" -m pytest -s tests/fuzz $(ARGS)
 
 lock: ## make both lock files again with the newest versions allowed
 	@$(call timed,resolving for Python 3.11 and later on Linux and macOS); \

@@ -27,6 +27,8 @@ FILE = "results.duckdb"
 PLAN = Path(__file__).with_name("plan.toml")
 """The frozen analysis plan; its hash stands in every result."""
 
+OWN_TABLES = ("written", "releases")
+"""What the file of results says of itself: when a table was written, which studies a release is of."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STAMP = {"release": "varchar", "plan_hash": "varchar", "seed": "bigint", "is_synthetic": "boolean"}
 
@@ -100,6 +102,8 @@ def write_result(name: str, frame: Any, *, stamp: Stamp, key: Sequence[str] = ()
     if not _NAME.fullmatch(name):
         raise ResultError(f"{name!r} is no name of a result: write it in lower case letters, digits and underscores")
     columns = [str(c) for c in frame.columns] if hasattr(frame, "columns") else []
+    if name in OWN_TABLES:
+        raise ResultError(f"{name} is a table of the file of results itself: choose another name")
     taken = sorted(set(columns) & set(_STAMP))
     if taken:
         raise ResultError(f"result {name} has columns {', '.join(taken)}, which belong to the stamp: rename them")

@@ -8,11 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from analysis.results import plan_hash, results_file
+from analysis.results import OWN_TABLES, plan_hash, results_file
 from analysis.results_data import data_parts, release_id
-
-OWN = ("written", "releases")
-"""Tables of the file of results that are no results."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def listed(database: Path, frozen: Mapping[str, Mapping[str, str]] | None = None
             stamps = connection.execute("select release, studies from releases").fetchall()
             studies = {release: tuple(used) for release, used in stamps}
         for name in names:
-            if name in OWN:
+            if name in OWN_TABLES:
                 continue
             query = (
                 f'select release, plan_hash, seed, is_synthetic, count(*) from "{name}"'

@@ -309,7 +309,12 @@ def described(each: Replayed) -> Row:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[Row]:
-    cursor = connection.execute(query, values)
+    try:
+        cursor = connection.execute(query, values)
+    except duckdb.CatalogException as error:
+        raise NotPublishedError(
+            f"the last build was of an older project: {str(error).splitlines()[0]}", remedy="Run trd build"
+        ) from error
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -29,7 +29,7 @@ from analysis.trajectories import GrowthMixture, Trajectories, labels
 from analysis.trajectories.inference import InferenceError
 from analysis.treatment_failure.again import refit
 from analysis.treatment_failure.aim_a import contrast, three_states
-from analysis.treatment_failure.aim_a_run import HISTORY, at_risk
+from analysis.treatment_failure.aim_a_run import HISTORY, arms, at_risk
 from analysis.treatment_failure.finding import OWN_BASELINE, baseline_of
 from analysis.treatment_failure.history import history_weights
 from analysis.treatment_failure.next_step import fill
@@ -87,8 +87,14 @@ def truth(world: str, seed: int = 9_000_001) -> dict[str, float]:
     """M0, M1 and M2 among many, the course known and everybody rated; the worlds that have courses."""
     drawn = draw(world, TRUTH_N, seed, rated="all")
     people = people_of(drawn, usable(drawn), None)
-    step = ClassStep.known(pd.Index(people["subject_id"]), np.eye(4)[people["course"].to_numpy()])
+    step = course_known(people)
     return {m: contrast(m, step, people, [1], [2]).estimate for m in ("M0", "M1")}
+
+
+def course_known(people: pd.DataFrame) -> ClassStep:
+    """Failure, partial response and the others by the true course."""
+    step = ClassStep.known(pd.Index(people["subject_id"]), np.eye(4)[people["course"].to_numpy()])
+    return three_states(step, [1], [2])
 
 
 @dataclass(frozen=True)
@@ -148,8 +154,10 @@ def one_weights(world: str, seed: int, n: int = N) -> list[dict[str, object]]:
     left = people.set_index("subject_id")["lost_next"] == 1
     visits = next_visits(seen, seed)
     visits = at_risk(visits[visits["subject_id"].isin(left.index)], left)
-    visits["baseline"] = visits["subject_id"].map(people.set_index("subject_id")["baseline"])
-    step = ClassStep.known(pd.Index(people["subject_id"]), np.eye(4)[people["course"].to_numpy()])
+    known = people.set_index("subject_id")
+    visits["baseline"] = visits["subject_id"].map(known["baseline"])
+    visits["arm"] = visits["subject_id"].map(arms(known["strategy"]))
+    step = course_known(people)
     reference = contrast("M0", step, whole, [1], [2]).estimate
     rated = (~left).astype(float)
     weights = {

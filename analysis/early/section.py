@@ -258,13 +258,13 @@ def _figures(t: dict[str, pd.DataFrame], week: float) -> tuple[Drawing, ...]:
     if len(rows := only(t["calibration"], **chosen)):
         text = "Groups of like predicted risk with 95 % limits of the share; on the dashed line they agree."
         title = f"Calibration at week {week:g}, non-response, cross-validated"
-        drawn.append(Drawing("calibration", title, charts.calibration(rows, SHOWN), text))
+        drawn.append(Drawing("calibration-plot", title, charts.calibration(rows, SHOWN), text))
     if len(rows := only(t["net_benefit"], **chosen)):
         text = "Above the line of referring everybody and above zero a predictor is worth using at that threshold."
         title = f"Decision curves at week {week:g}, non-response, cross-validated"
-        drawn.append(Drawing("decision", title, charts.decision(rows, (*SHOWN, ALL)), text))
+        drawn.append(Drawing("decision-curves", title, charts.decision(rows, (*SHOWN, ALL)), text))
     if "referral" in t and len(rows := only(t["referral"], **chosen)):
         text = "Along a line the threshold falls from left to right; 0.3, 0.5 and 0.7 are marked."
         title = f"What referral at week {week:g} saves and what it costs"
-        drawn.append(Drawing("referral", title, charts.referral(rows, SHOWN), text))
+        drawn.append(Drawing("referral-curves", title, charts.referral(rows, SHOWN), text))
     return tuple(drawn)

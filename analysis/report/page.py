@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.report import coverage, figures, linking, remission, resistance, tables, trajectories
+from analysis.report import biomarkers, coverage, figures, linking, remission, resistance, tables, trajectories
 from analysis.report.counts import collect
 from analysis.report.definitions import render_definitions
 from analysis.report.disclosure import Published, Shown, minimum_count
@@ -72,6 +72,10 @@ def render(warehouse: Warehouse, minimum: int) -> str:
         trajectories=[
             {**t, "figure": _drawn(t["figure"]) if t["figure"] else None}
             for t in trajectories.sections(warehouse, minimum)
+        ],
+        biomarkers=[
+            {**b, "forest": _drawn(b["forest"]), "love": _drawn(b["love"]) if b["love"] else None}
+            for b in biomarkers.sections(warehouse, minimum)
         ],
         linking=[{**link, "figure": _drawn(link["figure"])} for link in linking.sections(warehouse)],
         cells=cells,

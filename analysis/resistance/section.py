@@ -54,10 +54,10 @@ def section(found: Found) -> Section:
     if "trials" in t:
         text = "Two-step estimates with 95 % limits; the error of classification is carried."
         drawn.append(
-            Drawing("trials", "Treatment failure by failed trials before", charts.by_trials(t["trials"]), text)
+            Drawing("by-trials", "Treatment failure by failed trials before", charts.by_trials(t["trials"]), text)
         )
         text = "The index trial stands in none of these scores."
-        drawn.append(Drawing("scores", "Treatment failure and staging scores", charts.by_score(t["scores"]), text))
+        drawn.append(Drawing("by-scores", "Treatment failure and staging scores", charts.by_score(t["scores"]), text))
     return Section(
         KEY,
         TITLE,

@@ -80,8 +80,6 @@ class GrowthMixture:
             raise DesignError(f"fixed = {self.fixed!r} names no score: write 'score ~ week'")
         if self.family == "censored" and self.floor is None and self.ceiling is None:
             raise DesignError("family = 'censored' needs a floor or a ceiling, e.g. floor=0")
-        if self.family == "censored" and self.covariance == "proportional":
-            raise DesignError("family = 'censored' has no proportional covariance; use common or class")
 
     @property
     def outcome(self) -> str:
@@ -311,7 +309,10 @@ def _assemble(
     membership, membership_spec = _matrix(formulas["membership"], people, "membership")
     _constant(spec, data, codes, sorted(formulas["membership"].required_variables))
     if spec.family == "censored" and len(random_names) > 2:
-        raise DesignError(f"family = 'censored' takes up to two random effects, not {', '.join(random_names)}")
+        raise DesignError(
+            f"family = 'censored' takes up to two random effects, not {', '.join(random_names)}: each more makes its "
+            "integrals nine times as long; leave one out, or use family='gaussian'"
+        )
     nested = bool(random_names) and set(random_names) <= set(specific) and not (spec.diagonal and len(random_names) > 1)
     if nested:
         specific = [*random_names, *(c for c in specific if c not in random_names)]

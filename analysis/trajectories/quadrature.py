@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from analysis.trajectories import params
+from analysis.trajectories import params, proportional
 from analysis.trajectories.censored import CensoredPanel
 from analysis.trajectories.structure import Structure
 
@@ -81,6 +81,8 @@ class Integrals:
 
 def integrate(st: Structure, data: CensoredPanel, phi: Array, order: int, persons: bool = False) -> Integrals:
     """The likelihood of the persons of `data` at the one point `phi` (free,)."""
+    if proportional.is_proportional(st):
+        return _proportional(st, data, phi, order, persons)
     nodes = data.nodes**st.q
     size = max(8, BLOCK // (nodes * st.k * (st.p + 4)))
     parts = []
@@ -94,6 +96,20 @@ def integrate(st: Structure, data: CensoredPanel, phi: Array, order: int, person
     if persons:
         for name, axis in (("scores", 1), ("class_scores", 2), ("mean", 1), ("spread", 1)):
             setattr(found, name, np.concatenate([getattr(p, name) for p in parts], axis=axis))
+    return found
+
+
+def _proportional(st: Structure, data: CensoredPanel, phi: Array, order: int, persons: bool) -> Integrals:
+    """Worked out with a covariance for each class, and led back."""
+    wide, jac = proportional.widen(st, phi)
+    found = integrate(proportional.widened(st), data, wide, order, persons)
+    if order:
+        bend = proportional.curvature(st, phi, found.gradient)
+        found.gradient = jac.T @ found.gradient
+        found.hessian = jac.T @ found.hessian @ jac + bend
+    if persons:
+        found.scores = jac.T @ found.scores
+        found.class_scores = np.einsum("wf,kwn->kfn", jac, found.class_scores)
     return found
 
 

@@ -27,8 +27,10 @@ from analysis.treatment_failure.section import Classes, Context
 from analysis.twostep import ClassOutcome, ClassStep, PersonWeights, compare, selection
 from analysis.warehouse import connect
 
-HISTORY = "gone ~ score + I(score**2) + low + visit + later + baseline"
-"""Of the weights: last seen score (straight, squared, and whether it is a remission), which visit, entry severity."""
+HISTORY = "gone ~ score + low_3 + low_4 + low_5 + visit + later + baseline + arm"
+"""Of the weights: last seen score (straight, and whether it is so low that leaving is a finish), visit, entry, arm."""
+FEWEST = 30
+"""Arms of the next step with fewer persons are one."""
 CALLS = "rated ~ last + baseline"
 """Of those who finished, who was reached by the rater."""
 PLANNED = ("remitted", "no_benefit", "intolerance", "completed")
@@ -68,8 +70,10 @@ def run(context: Context) -> AimA | None:
     with connect(context.database) as warehouse:
         ahead = read_next_step(warehouse, context.plan, found.cohort.scale)
         later = later_steps(warehouse)
-    if ahead.people.empty or not ahead.people["entered"].any():
+    here = ahead.people[ahead.people["study_id"].isin(found.cohort.studies)].reset_index(drop=True)
+    if here.empty or not population(found, NextStep(here, ahead.visits))["population"].any():
         return None
+    ahead = NextStep(here, ahead.visits)
     return analyse(context, found, ahead, later)
 
 
@@ -213,6 +217,7 @@ def weigh(part: pd.DataFrame, visits: pd.DataFrame, notes: list[str], study: str
     left = people["remitted"].isna() & ~people["next_exit_reason"].isin(PLANNED)
     mine = at_risk(visits[visits["subject_id"].isin(people.index)], left)
     mine["baseline"] = mine["subject_id"].map(people["baseline"])
+    mine["arm"] = mine["subject_id"].map(arms(people["next_arm"]))
     stayed = people[~left].reset_index()
     last = visits.drop_duplicates("subject_id", keep="last").set_index("subject_id")["score"]
     stayed["last"] = stayed["subject_id"].map(last).fillna(stayed["exit_score"])
@@ -230,15 +235,22 @@ def weigh(part: pd.DataFrame, visits: pd.DataFrame, notes: list[str], study: str
 def at_risk(visits: pd.DataFrame, left: pd.Series) -> pd.DataFrame:
     """Visits at which a person could have been seen for the last time: all but the last of who did not leave.
 
-    `visits`: subject_id, score in order of time. `left`: by person. Adds visit, later, low and gone.
+    `visits`: subject_id, score in order of time. `left`: by person. Adds visit, later, low_3 to low_5 and gone.
     """
     found = visits.copy()
     found["visit"] = found.groupby("subject_id").cumcount().clip(upper=6).astype(float)
     found["later"] = (found["visit"] > 0).astype(float)
-    found["low"] = (found["score"] <= REMITTED_QIDS).astype(float)
+    for cut in (3, 4, 5):
+        found[f"low_{cut}"] = (found["score"] <= cut).astype(float)
     last, gone = ~found["subject_id"].duplicated(keep="last"), found["subject_id"].map(left).astype(bool)
     found["gone"] = (last & gone).astype(float)
     return found[~last | gone].reset_index(drop=True)
+
+
+def arms(arm: pd.Series) -> pd.Series:
+    """Arms by person, the small ones as one."""
+    size = arm.map(arm.value_counts())
+    return arm.where(size >= FEWEST, "others").astype(str)
 
 
 def stard_populations(people: pd.DataFrame) -> dict[str, pd.Series]:

@@ -178,7 +178,7 @@ def persons(
     ending = cohort.frame.sort_values("week").groupby("subject_id")["score"].last().reindex(ids)
     found["last_week"], found["last_score"] = last.to_numpy(dtype=float), ending.to_numpy(dtype=float)
     end = float(single.last_weeks[0])
-    week = float(plan.own_fall["weeks"][0])
+    week = min(float(plan.own_fall["weeks"][0]), end)
     below = float(plan.own_fall["below"])
     one = states(single, plan, end)
     found["q_one"], found["q_one_pr"] = one[:, 0], one[:, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.plan import Plan
 from analysis.treatment_failure import cells, charts, rules
 from analysis.treatment_failure.invariance import Invariance
 from analysis.treatment_failure.section import Classes, Context, Drawing, Item, Section, Table
@@ -29,9 +30,12 @@ def sections(context: Context) -> list[Section]:
     return [_section(context, name, found) for name, found in context.classes.items()]
 
 
-def title_of(name: str) -> str:
-    """How a population is called on the page."""
-    return TITLES.get(name, name)
+def title_of(found: Classes, plan: Plan) -> str:
+    """How a population is called on the page: by its studies where they are not those of the plan."""
+    planned = set(plan.populations[found.population].studies)
+    if set(found.cohort.studies) <= planned:
+        return TITLES.get(found.population, found.population)
+    return f"{', '.join(found.cohort.studies)}, {found.cohort.scale}"
 
 
 def _section(context: Context, name: str, found: Classes) -> Section:
@@ -44,7 +48,8 @@ def _section(context: Context, name: str, found: Classes) -> Section:
         Table(
             "classes", "Classes", class_table(context, found), note=NOTE_CLASSES,
             labels={"label_30": "Label (30 %)", "fall_4": "Fall week 4 %", "fall_8": "Fall week 8 %",
-                    "fall_end": "Fall at T %", "last_week": "T, week", "kept": "Label kept in bootstrap %"},
+                    "fall_end": "Fall at T %", "last_week": "T, week", "class": "Class", "label": "Label",
+                    "persons": "Persons", "share %": "Share %", "certainty": "Certainty", "kept": "Label kept in bootstrap %"},
         ),
         Table("standing", "Who can be called a failure, by likeliest class", standing_table(context, found),
               note="Failure is asked of evaluable persons only; leaving early and intolerance are neither."),
@@ -52,7 +57,8 @@ def _section(context: Context, name: str, found: Classes) -> Section:
         Table("rules-30", "Last score by the 30 % rule and likeliest class", rule_table(context, found, 0.30)),
         Table("agreement", "How classes, own falls and rules agree", agreed.drop(columns="population"),
               note="kappa: failure by likeliest class; kappa_q: own fall below 25 % likelier than not. Evaluable.",
-              decimals={"kappa": 2, "kappa_q": 2, "adjusted_rand": 2}),
+              decimals={"kappa": 2, "kappa_q": 2, "adjusted_rand": 2},
+              labels={"adjusted_rand": "adjusted Rand"}),
         Table("models", "Models fitted", models(found), labels=MODEL_LABELS,
               decimals={"loglik": 1, "bic": 1, "icl": 1, "entropy": 2, "smallest_share": 1}),
     ]  # fmt: skip
@@ -70,16 +76,15 @@ def _section(context: Context, name: str, found: Classes) -> Section:
                       decimals=dict.fromkeys(["share of failure %", "fall by week 8 %"], 1))
             )  # fmt: skip
     q = found.persons.loc[found.persons["is_evaluable"].fillna(False).astype(bool), "q_one"]
+    end = float(found.single.last_weeks[0])
+    asked = f"8 and at week {end:.0f}" if end > 8 else f"{end:.0f}, the last that is followed"
     results.append(
         f"Without classes: the one-class model gives {100 * q.mean():.1f} % of evaluable persons an own latent fall "
-        "below "
-        f"25 % at week 8 and at week {found.single.last_weeks[0]:.0f} (mean q); for {100 * (q >= 0.5).mean():.1f} % "
-        "that is "
-        "likelier than not."
+        f"below 25 % at week {asked} (mean q); for {100 * (q >= 0.5).mean():.1f} % that is likelier than not."
     )
     return Section(
         key=key,
-        title=f"Finding treatment failure: {title_of(name)}",
+        title=f"Finding treatment failure: {title_of(found, context.plan)}",
         verdict=found.verdict[0].upper() + found.verdict[1:] + ".",
         methods=methods(context, name, found),
         results=tuple(results),
@@ -154,7 +159,7 @@ def class_table(context: Context, found: Classes) -> pd.DataFrame:
             "share %": (100 * sizes["share"]).round(1),
             "certainty": sizes["certainty"].round(2),
             "fall_4": fall[4.0].round(0),
-            "fall_8": fall[8.0].round(0),
+            "fall_8": np.where(found.fit.last_weeks >= 8, fall[8.0].round(0), np.nan),
             "fall_end": [round(100 * (1 - float(own[g].iloc[g]) / b)) for g in range(found.fit.k)],
             "last_week": found.fit.last_weeks,
         }

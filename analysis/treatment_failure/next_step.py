@@ -86,10 +86,14 @@ _VISITS = """
     select
         scales.subject_id,
         scales.day - steps.start_day as day,
-        min(scales.score_used) as score
+        -- the clinician's rating goes first: by it a level was ended
+        coalesce(
+            min(case when scales.instrument_id = 'QIDS_C16' then scales.score_used end), min(scales.score_used)
+        ) as score
     from cdm.scales as scales
     inner join cdm.steps as steps on scales.subject_id = steps.subject_id and steps.step_id = '2'
-    where scales.study_id in ({studies}) and scales.instrument_id = 'QIDS_SR16' and scales.score_used is not null
+    where scales.study_id in ({studies}) and scales.instrument_id in ('QIDS_C16', 'QIDS_SR16')
+        and scales.score_used is not null
         and scales.day between steps.start_day and steps.end_day
         and (scales.step_id = '2' or scales.day = steps.start_day)
     group by all
@@ -99,7 +103,7 @@ _VISITS = """
 
 @dataclass(frozen=True)
 class NextStep:
-    """`people`: one row per person of the first step with all that is asked. `visits`: QIDS-SR16 of the next step."""
+    """`people`: one row per person of the first step with all that is asked. `visits`: QIDS of the next step."""
 
     people: pd.DataFrame
     visits: pd.DataFrame

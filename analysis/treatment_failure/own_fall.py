@@ -27,8 +27,11 @@ STEP = 1e-4
 
 
 def states(fit: Trajectories, plan: Plan, last: float, phi: Array | None = None) -> Array:
-    """(N, 3) probabilities of STATES for the persons of `fit`; T = `last`, falls from the measured baseline."""
-    below, week = float(plan.own_fall["below"]), float(plan.own_fall["weeks"][0])
+    """(N, 3) probabilities of STATES for the persons of `fit`; T = `last`, falls from the measured baseline.
+
+    Where the data end before week 8 only T is asked: nothing is extrapolated.
+    """
+    below, week = float(plan.own_fall["below"]), min(float(plan.own_fall["weeks"][0]), last)
     found = predict(fit.design, fit.phi if phi is None else phi)
     failing = found.no_fall([week, last], below, "baseline").to_numpy(dtype=float)
     low = found.no_fall([last], plan.labels.response_from, "baseline").to_numpy(dtype=float)

@@ -30,7 +30,7 @@ class Asked:
     """What is asked; None takes the plan's default and anything else is named as a deviation.
 
     populations: of the plan. studies, scale: instead of those of the (one) population. k, families, starts: of the
-    class step. replicates: bootstrap refits of labels and chain, 0 for none.
+    class step. replicates: bootstrap refits of labels and chain, 0 for none. parts: of the report, names of `PLUGINS`.
     """
 
     populations: tuple[str, ...] = ("trials", "mars", "all")
@@ -44,6 +44,12 @@ class Asked:
     seed: int = 1
     jobs: int = 2
     minimum: int | None = None
+    parts: tuple[str, ...] | None = None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Parts of the report: those asked, else all; with other studies than the plan's those that follow them."""
+        return self.parts or (tuple(PLUGINS) if self.studies is None else ("finding", "aim-a"))
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def run(database: Path, asked: Asked, out: Path, say: Say = lambda what: None) -
         seconds=seconds,
         options={"invariance": checked, "linked_draws": plan.populations["all"].plausible_values},
     )
-    sections, absent = gather(context, timed)
+    sections, absent = gather(context, timed, asked.wanted)
     with timed("page"):
         made = page.write(sections, _about(context, asked, [*absent, *left_out]), out)
     with timed("results"):
@@ -141,11 +147,12 @@ def read_cohorts(
     return cohorts, known, points, left_out
 
 
-def gather(context: Context, timed: Callable[[str], object]) -> tuple[list[Section], list[str]]:
-    """Sections of all plug-ins, and one line for each that is not installed."""
+def gather(context: Context, timed: Callable[[str], object], parts: tuple[str, ...]) -> tuple[list[Section], list[str]]:
+    """Sections of the parts, and one line for each that is not installed."""
     found: list[Section] = []
     absent = []
-    for place in PLUGINS:
+    for name in parts:
+        place = PLUGINS[name]
         module, _, function = place.partition(":")
         try:
             made = importlib.import_module(module)

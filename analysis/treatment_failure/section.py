@@ -27,13 +27,13 @@ from analysis.trajectories import Trajectories
 from analysis.trajectories.cohort import Cohort
 from analysis.trajectories.enumeration import Enumeration
 
-PLUGINS = (
-    "analysis.treatment_failure.finding_section:sections",
-    "analysis.treatment_failure.aim_a_section:sections",
-    "analysis.resistance.section:sections",
-    "analysis.early.section:sections",
-)
-"""Parts of the report in their order: finding TF, Aim A, Aim B, Aim C."""
+PLUGINS = {
+    "finding": "analysis.treatment_failure.finding_section:sections",
+    "aim-a": "analysis.treatment_failure.aim_a_section:sections",
+    "aim-b": "analysis.resistance.section:sections",
+    "aim-c": "analysis.early.section:sections",
+}
+"""Parts of the report in their order, by name. Aims B and C choose their studies themselves, by the plan."""
 
 Guideline = Literal["STROBE", "GRoLTS", "TRIPOD"]
 

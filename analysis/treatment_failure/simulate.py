@@ -126,12 +126,12 @@ def unlost(name: str, n: int, seed: int) -> Course:
 
 
 def next_visits(drawn: Drawn, seed: int) -> pd.DataFrame:
-    """QIDS-SR16 of level 2 up to the exit, in order of time: subject_id, score, side_effects."""
+    """QIDS by the clinician of level 2 up to the exit, in order of time: subject_id, score, side_effects."""
     c, draws = drawn.course, Draws(seed)
     number, slot = c.persons.number, np.arange(len(WEEKS))
     i, v = np.nonzero(c.entered[:, [L2]] & (slot <= c.exit_visit[:, [L2]]))
     key = number[i] * 64 + L2 * 8 + v
-    score = totals("QIDS_SR16", administer("QIDS_SR16", c.theta[i, L2, v].astype(float), key, draws, world=c.world))
+    score = totals("QIDS_C16", administer("QIDS_C16", c.theta[i, L2, v].astype(float), key, draws, world=c.world))
     ids, side = drawn.persons["subject_id"].to_numpy(), drawn.persons["side_effects"].to_numpy()
     return pd.DataFrame({"subject_id": ids[i], "score": score.astype(float), "side_effects": side[i]})
 

@@ -330,9 +330,10 @@ class FittedWeights:
                 Problem("weights", text, "look at who has the large weights; show truncated ones", grave=False)
             )
         if w.max() > aim["warn_weight_share"] * w.sum():
-            who = self.persons[int(np.argmax(self.total))]
-            text = f"one person ({who}) has {100 * w.max() / w.sum():.0f} % of the total weight"
-            found.append(Problem("weights", text, "look at this person; show truncated weights", grave=False))
+            text = f"one person has {100 * w.max() / w.sum():.0f} % of the total weight"
+            found.append(
+                Problem("weights", text, "look at this person, series().idxmax(); show truncated weights", grave=False)
+            )
         return tuple(found)
 
     def describe(self) -> str:

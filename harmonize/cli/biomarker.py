@@ -27,13 +27,14 @@ METHODS = ("logistic", "penalised", "ridge", "cbps", "entropy")
     "biomarker",
     examples=[
         "trd biomarker --weights score.txt",
-        "trd biomarker --weights score.txt --outcome tf --draw-week 2 --ancestry \"race == 'white'\"",
-        "trd biomarker --weights PGS000001.txt.gz --study stard --study ispotd --bootstraps 200",
-        "trd biomarker --scores scores.csv --outcome remission_qids_5 --missing impute",
-        "trd biomarker --weights abcb1.txt --study ispotd --variant rs2032583 --mode single --json",
+        "trd biomarker --weights score.txt --outcome tf --draw-week 2",
+        "trd biomarker --weights score.txt --ancestry \"race == 'white'\"",
+        "trd biomarker --weights PGS1.txt.gz --study stard --study ispotd",
+        "trd biomarker --scores scores.csv --outcome remission_qids_5",
+        "trd biomarker --scores scores.csv --missing impute",
         "trd sql 'select * from results.biomarker_effects'",
     ],
-    fails="no score, no class model or no overlap; or the score was derived in this study",
+    fails="no score, no class model, no overlap, or derived in this study",
     panel="Results",
 )
 def biomarker(
@@ -130,7 +131,8 @@ def biomarker(
     "biomarker-power",
     examples=[
         "trd biomarker-power",
-        "trd biomarker-power --odds-ratio 1.15 --share 0.2 --certainty 0.85 --n 5000 --n 20000 --sims 500",
+        "trd biomarker-power --odds-ratio 1.15 --share 0.2 --n 20000",
+        "trd biomarker-power --certainty 0.85 --sims 500 --json",
     ],
     fails="a share or certainty that cannot be",
     panel="Results",

@@ -135,6 +135,7 @@ def corrections(
     else:
         columns = ["no", "study", "form", "row", "column", "before", "after", "fate", "reason", "approver", "entered"]
         names = ["correction_id", *columns[1:-1], "entered_at"]
+        found = [{**each, "row": each["row"] or f"was {each['entered_row']}"} for each in found]
         rows = [[each[name] for name in names] for each in found]
         console.show_table("corrections", columns, rows)
         for fate in sorted({each["fate"] for each in found}):

@@ -45,6 +45,9 @@ def treatment_failure(
     ] = 0,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same numbers.")] = 1,
+    part: Annotated[
+        list[str] | None, typer.Option("--part", metavar="NAME", help="finding, aim-a, aim-b, aim-c; may come again.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", file_okay=False, help="Folder of the page. Without it, report/ there.")
     ] = None,
@@ -62,11 +65,14 @@ def treatment_failure(
     from analysis.trajectories import DesignError
     from analysis.trajectories.cohort import CohortError
     from analysis.treatment_failure.run import Asked, run
+    from analysis.treatment_failure.section import PLUGINS
 
     for name in population or ():
         console.one_of(name, read_plan().populations, "population")
     for name in family or ():
         console.one_of(name, ("gaussian", "censored"), "family")
+    for name in part or ():
+        console.one_of(name, PLUGINS, "part")
     if study and not population:
         population = ["trials"]
     asked = Asked(
@@ -79,6 +85,7 @@ def treatment_failure(
         replicates=bootstraps,
         seed=seed,
         jobs=jobs,
+        parts=tuple(part) if part else None,
     )
     started = time.monotonic()
     try:

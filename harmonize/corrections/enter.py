@@ -11,7 +11,9 @@ from harmonize.corrections.ledger import Correction, CorrectionError, append, re
 from harmonize.corrections.replay import cell, replay_form
 from harmonize.ledger import landing_of, now
 from harmonize.paths import Warehouse
-from harmonize.sources import Form, Study
+from harmonize.sources import Study
+
+Texts = dict[tuple[int, str], str | None]
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,15 @@ def enter(study: Study, requests: Sequence[Request], warehouse: Warehouse) -> li
     """
     with _only_entry(warehouse):
         entries = read_corrections(warehouse)
+        first = max((e.correction_id for e in entries), default=0) + 1
+        corrected: dict[str, Texts] = {}
         fresh: list[Correction] = []
         for request in requests:
-            fresh.append(_checked(study, request, [*entries, *fresh], warehouse))
+            if request.form not in corrected:
+                corrected[request.form] = _corrected_texts(study, request.form, entries, warehouse)
+            entry = _checked(study, request, first + len(fresh), corrected[request.form], warehouse)
+            corrected[request.form][entry.row, entry.column] = entry.after
+            fresh.append(entry)
         if fresh:
             append(warehouse, fresh)
     return fresh
@@ -75,16 +83,17 @@ def withdraw(number: int, warehouse: Warehouse, *, reason: str, approver: str) -
     return gone
 
 
-def present_text(
-    study: Study, form: Form, row: int, column: str, entries: Sequence[Correction], warehouse: Warehouse
-) -> str | None:
-    """What a cell of a landed row holds after all corrections so far; the row must be there."""
-    cells = cell(warehouse, study.name, form.name, row) or {}
-    mine = [e for e in _live(entries) if (e.study, e.form) == (study.name, form.name)]
-    for each in replay_form(study, form, mine, warehouse):
-        if each.fate == "applied" and (each.row, each.correction.column) == (row, column):
-            return each.correction.after
-    return cells.get(column)
+def _corrected_texts(study: Study, form: str, entries: Sequence[Correction], warehouse: Warehouse) -> Texts:
+    """What the corrected cells of a form hold now, by row and column; nothing for a form that there is not."""
+    known = {f.name: f for f in study.forms}
+    if form not in known:
+        return {}
+    mine = [e for e in _live(entries) if (e.study, e.form) == (study.name, form)]
+    return {
+        (each.row, each.correction.column): each.correction.after
+        for each in replay_form(study, known[form], mine, warehouse)
+        if each.fate == "applied" and each.row is not None
+    }
 
 
 def _live(entries: Sequence[Correction]) -> list[Correction]:
@@ -92,8 +101,8 @@ def _live(entries: Sequence[Correction]) -> list[Correction]:
     return [e for e in entries if e.event == "corrected" and e.correction_id not in gone]
 
 
-def _checked(study: Study, asked: Request, entries: Sequence[Correction], warehouse: Warehouse) -> Correction:
-    """The entry a request becomes. Raises CorrectionError."""
+def _checked(study: Study, asked: Request, number: int, corrected: Texts, warehouse: Warehouse) -> Correction:
+    """The entry a request becomes; `corrected` is what corrected cells hold now. Raises CorrectionError."""
     try:
         form = study.form(asked.form)
     except KeyError as error:
@@ -116,7 +125,7 @@ def _checked(study: Study, asked: Request, entries: Sequence[Correction], wareho
             remedy="Count as a spreadsheet shows the file, header rows too; trd trace lists a person's rows",
         )
     before, after = asked.before or None, asked.after or None
-    held = present_text(study, form, asked.row, asked.column, entries, warehouse)
+    held = corrected.get((asked.row, asked.column), landed.get(asked.column))
     if held != before:
         raise CorrectionError(
             f"the cell does not hold {_shown(before)}; nothing is entered",
@@ -127,7 +136,7 @@ def _checked(study: Study, asked: Request, entries: Sequence[Correction], wareho
     if before == after:
         raise CorrectionError("before and after are the same", **where, remedy="Nothing is to be corrected")  # type: ignore[arg-type]
     return Correction(
-        correction_id=max((e.correction_id for e in entries), default=0) + 1,
+        correction_id=number,
         study=study.name,
         form=form.name,
         row=asked.row,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harmonize.mapping import Block, Target, has_mapping, read_mapping
 from harmonize.paths import MAPPINGS
 from harmonize.sources import Form, Study, studies
+from harmonize.verbs import SLOT
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -94,6 +95,9 @@ def _source_columns(block: Block, target: Target) -> tuple[str, ...]:
     if target.verb in ("const", "none"):
         return ()
     filled = [slot.fill(target.args) for slot in block.slots] or [target.args]
+    # slots called like instruments hold their items
+    if target.verb == "items" and target.args.strip() == SLOT:
+        filled += [" ".join(slot.columns) for slot in block.slots]
     if target.verb == "sql":
         snippet = MAPPINGS / "sql" / f"{target.args.split(';')[0].strip()}.sql"
         if snippet.exists():

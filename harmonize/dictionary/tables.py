@@ -108,7 +108,7 @@ def first_releases(warehouse: Warehouse) -> dict[tuple[str, str], str]:
     Reads what `trd release` seals: `releases/<name>/manifest.json` with the tables and their columns.
     """
     frozen = []
-    for path in sorted((warehouse.root / "releases").glob("*/manifest.json")):
+    for path in sorted(warehouse.releases.glob("[!.]*/manifest.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
         frozen.append((str(document.get("frozen_at", "")), str(document.get("name", path.parent.name)), document))
     first: dict[tuple[str, str], str] = {}

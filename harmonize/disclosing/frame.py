@@ -1,4 +1,4 @@
-"""CSV, Parquet and DuckDB: columns that count, dates, keys and pseudonyms, found by the engine."""
+"""CSV, Parquet, Stata and DuckDB: columns that count, dates, keys and pseudonyms, found by the engine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyreadstat
 
 from harmonize.disclosing.own_words import is_own
 from harmonize.disclosing.rules import Rules, is_count
@@ -17,19 +18,31 @@ IDS = ("subject", "patient", "person", "participant", "key", "guid", "id")
 
 
 def file_findings(path: Path, rules: Rules, *, persons_allowed: bool) -> Iterator[tuple[str, str, str]]:
-    """(kind, where, what) of everything in a CSV or Parquet file that must not leave."""
+    """(kind, where, what) of everything in a CSV, Parquet or Stata file that must not leave."""
     named = str(path).replace("'", "''")
-    reader = "read_parquet" if path.suffix == ".parquet" else "read_csv"
-    more = "" if path.suffix == ".parquet" else ", all_varchar = true, ignore_errors = true"
     with duckdb.connect() as connection:
-        yield from _findings(connection, f"{reader}('{named}'{more})", path.stem, rules, persons_allowed)
+        if path.suffix == ".parquet":
+            source = f"read_parquet('{named}')"
+        elif path.suffix == ".dta":
+            connection.register("stata", pyreadstat.read_dta(str(path))[0])
+            source = "stata"
+        else:
+            # read once, as every column is asked
+            read = f"read_csv('{named}', all_varchar = true, ignore_errors = true)"
+            connection.execute(f"create temp table given as from {read}")
+            source = "given"
+        yield from _findings(connection, source, path.stem, rules, persons_allowed)
 
 
-def database_findings(path: Path, rules: Rules, *, persons_allowed: bool) -> Iterator[tuple[str, str, str]]:
-    """The same for every table of a DuckDB file."""
+def database_findings(
+    path: Path, rules: Rules, *, persons_allowed: bool, is_inside: bool = False
+) -> Iterator[tuple[str, str, str]]:
+    """The same for every table of a DuckDB file; of one that stays inside for those that hold no persons."""
     with duckdb.connect(str(path), read_only=True) as connection:
         for schema, table in connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal order by all"
+            "select schema_name, table_name from duckdb_columns() where not internal group by all"
+            " having not (bool_or(column_name = 'subject_id') and ?) order by all",
+            [is_inside],
         ).fetchall():
             for kind, where, what in _findings(connection, f'"{schema}"."{table}"', table, rules, persons_allowed):
                 yield kind, f"{table}, {where}", what
@@ -70,9 +83,10 @@ def _small(
 def _text(
     connection: duckdb.DuckDBPyConnection, source: str, column: str, name: str, rules: Rules, persons_allowed: bool
 ) -> Iterator[tuple[str, str, str]]:
-    # a first sieve in the engine, so that only texts that could be something come here
+    # a first sieve in the engine, so that only texts that could be something come here; a said count is short
+    own = f" and not regexp_full_match({column}, '{rules.pseudonym.pattern}')" if persons_allowed else ""
     values = connection.execute(
-        f"select distinct {column} from {source} where length({column}) >= 6 and regexp_matches({column}, '[0-9]')"
+        f"select distinct {column} from {source} where length({column}) >= 5 and regexp_matches({column}, '[0-9]'){own}"
     ).fetchall()
     seen: dict[tuple[str, str], int] = {}
     for (value,) in values:

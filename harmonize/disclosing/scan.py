@@ -12,7 +12,7 @@ from harmonize.disclosing.rules import Finding, Rules, requests_in
 from harmonize.paths import Warehouse
 
 PAGES = (".html", ".htm", ".svg", ".xhtml")
-TABLES = (".csv", ".tsv", ".parquet")
+TABLES = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz", ".dta")
 TEXTS = (".json", ".jsonl", ".txt", ".md", ".css", ".js", ".xml", ".yml", ".yaml", ".toml", ".do", ".r", ".py", ".sql")
 OWN_TIMES = ("manifest.json", "datapackage.json", "croissant.json")
 """Files that say when a release was made."""
@@ -20,10 +20,14 @@ OWN_TIMES = ("manifest.json", "datapackage.json", "croissant.json")
 
 @dataclass(frozen=True)
 class Place:
-    """A folder or file to look into. In a release rows of persons are meant to be; dates and keys are not."""
+    """A folder or file to look into. In a release rows of persons are meant to be; dates and keys are not.
+
+    `is_inside`: tables of persons in a database stay where they are and are left out, those about groups are not.
+    """
 
     path: Path
     persons_allowed: bool = False
+    is_inside: bool = False
 
 
 def places(warehouse: Warehouse) -> list[Place]:
@@ -31,8 +35,8 @@ def places(warehouse: Warehouse) -> list[Place]:
     found = [
         Place(warehouse.report),
         Place(warehouse.root / "exports"),
-        Place(warehouse.root / "results.duckdb"),
-        Place(warehouse.root / "releases", persons_allowed=True),
+        Place(warehouse.root / "results.duckdb", is_inside=True),
+        Place(warehouse.releases, persons_allowed=True),
     ]
     return [p for p in found if p.path.exists()]
 
@@ -44,16 +48,16 @@ def scan(where: Sequence[Place], rules: Rules, seen: Callable[[Path], None] = la
         for path in files:
             seen(path)
             shown = path.name if place.path.is_file() else str(path.relative_to(place.path.parent))
-            found = dict.fromkeys(_look(path, rules, place.persons_allowed))
+            found = dict.fromkeys(_look(path, rules, place))
             yield from (Finding(shown, kind, at, what) for kind, at, what in found)
 
 
-def _look(path: Path, rules: Rules, persons_allowed: bool) -> Iterator[tuple[str, str, str]]:
-    kind = path.suffix.lower()
-    if kind in TABLES:
+def _look(path: Path, rules: Rules, place: Place) -> Iterator[tuple[str, str, str]]:
+    kind, persons_allowed = path.suffix.lower(), place.persons_allowed
+    if path.name.lower().endswith(TABLES):
         yield from file_findings(path, rules, persons_allowed=persons_allowed)
     elif kind == ".duckdb":
-        yield from database_findings(path, rules, persons_allowed=persons_allowed)
+        yield from database_findings(path, rules, persons_allowed=persons_allowed, is_inside=place.is_inside)
     elif kind in PAGES:
         yield from page_findings(path.read_text(encoding="utf-8", errors="replace"), rules)
     elif kind in TEXTS:
@@ -64,7 +68,7 @@ def _look(path: Path, rules: Rules, persons_allowed: bool) -> Iterator[tuple[str
                     yield name, f"line {number}", what
             for what in () if persons_allowed else rules.said_counts(line):
                 yield "small cell", f"line {number}", what
-        for place in requests_in(text):
-            yield "request", f"line {text.count(chr(10), 0, place) + 1}", "asks another host"
+        for start in requests_in(text):
+            yield "request", f"line {text.count(chr(10), 0, start) + 1}", "asks another host"
     else:
         yield "unread", "the whole file", f"no way to read {kind or 'a file without an ending'}"

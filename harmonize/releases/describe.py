@@ -17,7 +17,9 @@ from harmonize.sources import LOADER
 SCHEMAS = ("cdm", "marts", "reference")
 NOT_FROZEN = {"cdm.scale_items": "a view that spreads cdm.scales.items"}
 RESTRICTED = ("site_no",)
-"""Columns that never leave the warehouse (design, decision 7)."""
+"""Columns that never leave the warehouse (design, decision 7), whatever is said of them."""
+NEVER = "never exported"
+"""So does a column whose description says this."""
 _ISIN = re.compile(r"(\w+) in \((.*)\)")
 _RANGE = re.compile(r"(\w+) between (-?[\d.]+) and (-?[\d.]+)")
 
@@ -78,21 +80,26 @@ def tables(connection: duckdb.DuckDBPyConnection, database: str = "trd") -> list
             TableInfo(
                 name=name,
                 description=comments.get(name, ""),
-                key=_key(declared.get("grain", ()), [column for column, _, _ in columns]),
+                key=_key(declared.get("grain", ()), [c for c, _, text in columns if not _stays(c, text)]),
                 columns=tuple(
                     ColumnInfo(column, type_, text, **rules.get(column, {}))
                     for column, type_, text in columns
-                    if column not in RESTRICTED
+                    if not _stays(column, text)
                 ),
-                left_out=tuple(column for column, _, _ in columns if column in RESTRICTED),
+                left_out=tuple(column for column, _, text in columns if _stays(column, text)),
             )
         )
     return infos
 
 
+def _stays(column: str, description: str) -> bool:
+    """Whether a column stays in the warehouse."""
+    return column in RESTRICTED or NEVER in description
+
+
 def _key(grain: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
-    """The declared grain, where the table has all of it: an older build may have published it otherwise."""
-    return tuple(grain) if set(grain) <= set(columns) - set(RESTRICTED) else ()
+    """The declared grain, where the columns have all of it: an older build may have published it otherwise."""
+    return tuple(grain) if set(grain) <= set(columns) else ()
 
 
 @cache

@@ -49,6 +49,12 @@ def test_plan_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert plan_hash(tmp_path / "plan.toml") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
+def test_names_of_the_files_own_tables_are_refused(database: Path) -> None:
+    for name in ("written", "releases"):
+        with pytest.raises(ResultError, match="choose another name"):
+            write_result(name, pd.DataFrame({"n": [1]}), stamp=stamp_of(database))
+
+
 def test_key_replaces_its_rows_and_keeps_the_others(database: Path) -> None:
     stamp = stamp_of(database)
     write_result("links", pl.DataFrame({"link_id": ["x", "x", "y"], "point": [1.0, 2.0, 3.0]}), stamp=stamp)

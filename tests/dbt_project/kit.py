@@ -21,6 +21,7 @@ from harmonize.paths import DBT_PROJECT, REPO, Warehouse
 from harmonize.sources import studies, study
 
 PSEUDONYM_KEY = "a key for tests"
+PARSED = "partial_parse.msgpack"
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -86,15 +87,26 @@ def project_with(*kept: str) -> Path:
 def dbt(
     warehouse: Warehouse, *arguments: str, threads: int = 2, project: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run dbt with its own target folder, so that tests can run side by side; on the quick project if none is named."""
-    return subprocess.run(
+    """Run dbt with its own target folder, so that tests can run side by side; on the quick project if none is named.
+
+    What dbt parsed is kept beside a copied project for the next run on it, which saves a third of a small build.
+    """
+    project = project or quick_project()
+    parsed, kept = warehouse.root / "target" / PARSED, project.parent / PARSED
+    if kept.exists() and not parsed.exists():
+        parsed.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(kept, parsed)
+    done = subprocess.run(
         command(warehouse, *arguments),
-        cwd=project or quick_project(),
+        cwd=project,
         env=environment(warehouse, threads),
         capture_output=True,
         text=True,
         check=False,
     )
+    if parsed.exists() and project != DBT_PROJECT:
+        shutil.copy(parsed, kept)
+    return done
 
 
 def command(warehouse: Warehouse, *arguments: str) -> list[str]:
@@ -108,11 +120,26 @@ def environment(warehouse: Warehouse, threads: int = 2) -> dict[str, str]:
     """The environment of a dbt run on `warehouse`, with a fixed pseudonym key."""
     return {
         **os.environ,
-        "TRD_WAREHOUSE": str(warehouse.root),
+        "TRD_WAREHOUSE": str(_same_name(warehouse.root)),
         "TRD_THREADS": str(threads),
         "TRD_PSEUDONYM_KEY": PSEUDONYM_KEY,
         "DO_NOT_TRACK": "1",
     }
+
+
+@cache
+def _names() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="trd_house_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _same_name(root: Path) -> Path:
+    """One name for every warehouse of this process: dbt parses anew where the environment has another one."""
+    name = _names() / "warehouse"
+    name.unlink(missing_ok=True)
+    name.symlink_to(root.resolve(), target_is_directory=True)
+    return name
 
 
 def build(warehouse: Warehouse, *arguments: str, threads: int = 2, project: Path | None = None) -> Warehouse:

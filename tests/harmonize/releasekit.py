@@ -20,11 +20,12 @@ create table cdm.subjects (subject_id varchar, sex varchar, age double, age_topc
     setting varchar, study_id varchar, src_form varchar, src_row bigint, n_src bigint);
 create table cdm.scales (subject_id varchar, day bigint, instrument_id varchar, rater varchar, contact varchar,
     occasion bigint, score double, score_missing varchar, items float[], study_id varchar);
-create table marts.first_line (subject_id varchar, study_id varchar, baseline double);
+create table marts.first_line (subject_id varchar, study_id varchar, baseline double, centre bigint);
 create view cdm.scale_items as select subject_id, unnest(items) as value from cdm.scales;
 create view marts.scale_severity as select subject_id, day, instrument_id, score > 13 as is_high, study_id
     from cdm.scales;
 comment on table cdm.subjects is 'One row per person. Grain: subject_id.';
+comment on column marts.first_line.centre is 'Site by another name, never exported.';
 comment on column cdm.subjects.sex is 'Sex as the study recorded it.';
 comment on column cdm.subjects.age is 'Age at baseline, years; 90 stands for 90 and above.';
 """
@@ -42,7 +43,8 @@ insert into cdm.scales values
     ('alpha-1', 14, 'HRSD17', 'assessor', 'rater_phone', 1, 12, null, null, 'alpha'),
     ('alpha-2', 0, 'HRSD17', 'assessor', 'rater_phone', 1, null, 'blank', [0], 'alpha'),
     ('beta-1', 0, 'HRSD17', 'self', 'web', 1, 17, null, null, 'beta');
-insert into marts.first_line values ('alpha-1', 'alpha', 21.5), ('alpha-2', 'alpha', null), ('beta-1', 'beta', 17);
+insert into marts.first_line values ('alpha-1', 'alpha', 21.5, 7), ('alpha-2', 'alpha', null, 7),
+    ('beta-1', 'beta', 17, 8);
 """
 
 

@@ -33,12 +33,23 @@ def _macros() -> str:
     return "".join((DBT_PROJECT / "macros" / name).read_text(encoding="utf-8") for name in MACROS)
 
 
+@cache
+def _environment() -> jinja2.Environment:
+    """The macros as names that every model may call; read once, as reading them takes longer than most models."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    environment.globals |= {
+        "ref": lambda name: f'"{name}"',
+        "source": lambda study, form: f'"raw_{study}__{form}"',
+        "execute": False,
+    }
+    macros = environment.from_string(_macros()).module
+    environment.globals |= {name: found for name, found in vars(macros).items() if not name.startswith("_")}
+    return environment
+
+
 def render(sql: str) -> str:
     """The SQL of a model as dbt would run it: macros filled in, refs and sources as names of tables."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    template = environment.from_string(_macros() + "{# model #}" + sql)
-    names = {"ref": lambda name: f'"{name}"', "source": lambda study, form: f'"raw_{study}__{form}"'}
-    return template.render(**names, execute=False)
+    return _environment().from_string(sql).render()
 
 
 def connect() -> duckdb.DuckDBPyConnection:

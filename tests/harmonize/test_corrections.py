@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harmonize.cli import app
-from harmonize.corrections.enter import Request, enter, present_text, withdraw
+from harmonize.corrections.enter import Request, enter, withdraw
 from harmonize.corrections.ledger import CorrectionError, read_corrections
 from harmonize.corrections.replay import replay
 from harmonize.corrections.table import ensure_corrections
@@ -74,10 +74,12 @@ def test_an_empty_cell_is_filled_and_a_cell_emptied(deliver: Deliver) -> None:
     warehouse = deliver(ROWS)
     filled, emptied = enter(DIA, [asked(3, "", "11"), asked(4, "x4", "")], warehouse)
     assert (filled.before, filled.after, emptied.after) == (None, "11", None)
-    entries = read_corrections(warehouse)
-    form = DIA.form("antidepressant")
-    held = [present_text(DIA, form, row, "hamdtl17", entries, warehouse) for row in (2, 3, 4)]
-    assert held == ["15", "11", None]
+    assert now(warehouse) == [(1, 3, "applied"), (2, 4, "applied")]
+    with pytest.raises(CorrectionError, match=r"does not hold \(empty\)"):
+        enter(DIA, [asked(3, "", "12")], warehouse)
+    with pytest.raises(CorrectionError, match="does not hold 'x4'"):
+        enter(DIA, [asked(4, "x4", "12")], warehouse)
+    assert len(enter(DIA, [asked(4, "", "14"), asked(4, "14", "15"), asked(3, "11", "")], warehouse)) == 3
 
 
 def test_a_second_correction_begins_with_what_the_first_left(deliver: Deliver) -> None:

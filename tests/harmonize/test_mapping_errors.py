@@ -114,6 +114,7 @@ ROW_ERRORS = [
     ("items", f"items,QIDS_SR17; {QIDS}", "has no items of 'QIDS_SR17'", "Correct the instrument"),
     ("items", "items,QIDS_SR16", "items needs an instrument and its columns", "Write INSTRUMENT; column"),
     ("score", f"items,QIDS_SR16; {QIDS}", "items needs an instrument", "Write INSTRUMENT"),
+    ("items", "items,{slot}", "'{slot}' stands for a slot, and block b has none", "Fill in unpivot"),
     (
         "rater",
         "lookup,drug; no_seed.synonym; treatment_id",

@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 
 from analysis.plan import read_plan
+from analysis.report.figures import svg
 from analysis.resistance import later, run, verdict
 from analysis.resistance.before import Failing, on_scores, on_trials, part_whole, share_with
 from analysis.resistance.run import ClassStep, analyse
+from analysis.resistance.section import section
 from analysis.trajectories import labels
 from analysis.trajectories.cohort import Cohort, specification
 from analysis.trajectories.run import rule_of
+from analysis.treatment_failure.section import check
 from validate.mars_worlds import draw
 
 N, SEED = 2500, 1
@@ -117,3 +120,21 @@ def test_the_next_trial_is_judged_by_the_course_before_it(w0: tuple) -> None:
     none = later.next_trial(failing, people)
     assert none["estimate"].isna().all()
     assert "too few next trials" in verdict.about_next(none)
+
+
+def test_the_part_of_the_report_shows_points_of_the_tables(w0: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing, people, cohort = w0
+    monkeypatch.setattr(run, "LATER_NUMBERS", (1,))  # for speed
+    named = [labels.RAPID, labels.PR, labels.PR]
+    for c in failing.classes:
+        named[c - 1] = labels.TF
+    found = analyse(PLAN, ClassStep(cohort, failing.fit, failing.fit, tuple(named), "3 classes"), people, seed=1)
+    part = section(found)
+    check(part)
+    trials = found.tables["trials"].query("model == 'B1' and quantity == 'per trial'").iloc[0]
+    assert f"{100 * trials['estimate']:+.1f} points" in part.verdict
+    shown = {t.name: t.frame for t in part.tables}
+    assert not {"p_value", "n"} & set(shown["part-whole"].columns)
+    assert f"{100 * trials['estimate']:+.1f}" in shown["trials"].to_string()
+    for drawing in part.figures:
+        assert svg(drawing.chart(860), "x").startswith("<svg")

@@ -21,6 +21,8 @@ SHAPES = [
     (2, "class", "class", True, (0, 1), 1, False),
     (2, "class", "common", False, (0,), 2, False),
     (3, "common", "common", False, (), 1, True),
+    (3, "proportional", "common", False, (0, 1), 1, True),
+    (2, "proportional", "class", True, (0, 1), 1, False),
 ]
 LINE = "score ~ log1p(week)"
 
@@ -175,3 +177,26 @@ def test_predictions_know_of_the_floor() -> None:
     below, at = (r.predict(person).course([12.0])["mean"].iloc[0] for r in (result, gaussian))
     assert below < at
     assert result.predict(person.assign(score=np.nan)).course([0.0])["mean"].iloc[0] == pytest.approx(15.5, abs=1)
+
+
+def test_proportional_covariances_lie_between_common_and_free_ones() -> None:
+    """Scores of two classes, the second of which scatters three times as widely, cut at 0."""
+    frame = mixture(250, seed=2)
+    rng = np.random.default_rng(3)
+    wide = np.where(frame["truth"] > 2, 1.7, 0.6) * rng.normal(size=250)[frame["subject_id"]]
+    frame = frame.assign(score=(frame["score"] + 2.5 * wide).clip(lower=0.0))
+    few = {"starts": 5, "max_starts": 5, "seed": 1}
+    fits = {
+        c: GrowthMixture(2, LINE, random="~ 1", covariance=c, family="censored", floor=0.0).fit(frame, **few)
+        for c in ("common", "proportional", "class")
+    }
+    # one random effect: a scale per class is a variance per class
+    assert fits["proportional"].loglik == pytest.approx(fits["class"].loglik, abs=1e-5)
+    assert fits["proportional"].loglik > fits["common"].loglik + 1
+    ours, theirs = (fits[c].parameters() for c in ("proportional", "class"))
+    assert ours["estimate"].to_numpy() == pytest.approx(theirs["estimate"].to_numpy(), rel=1e-3, abs=1e-3)
+    assert ours["se"].to_numpy() == pytest.approx(theirs["se"].to_numpy(), rel=1e-3)
+    with pytest.raises(DesignError, match="up to two random effects, not Intercept, week, I"):
+        GrowthMixture(1, "score ~ week + I(week**2)", random="~ week + I(week**2)", family="censored", floor=0.0).fit(
+            frame
+        )

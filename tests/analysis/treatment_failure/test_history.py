@@ -1,4 +1,4 @@
-"""Weights by history: against inverse probability weights where there is one visit, and by hand with more."""
+"""Weights by history: against inverse probability weights where there is one visit, by hand where there are more."""
 
 from __future__ import annotations
 

@@ -15,24 +15,20 @@ from analysis.plan import read_plan
 from analysis.treatment_failure.again import refit
 from analysis.treatment_failure.own_fall import own_step, states
 from analysis.treatment_failure.run import Asked, Done, run
-from analysis.treatment_failure.section import PLUGINS
 from analysis.treatment_failure.simulate import draw
 from analysis.treatment_failure.words import NOTHING_BEYOND
 from tests.analysis.treatment_failure.houses import warehouse_of
 from validate.treatment_failure import one_weights, spec, usable
-
-MINE = PLUGINS[:2]
 
 
 @pytest.fixture(scope="module")
 def w1(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """The whole analysis of 1,000 persons of W1: no classes, the next step depends on exit severity alone."""
     folder = tmp_path_factory.mktemp("w1")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.treatment_failure.run.PLUGINS", MINE)
-        house = warehouse_of(draw("W1", 1_000, 3), 3, folder)
-        asked = Asked(populations=("trials",), k=(1, 3), families=("gaussian",), starts=5, jobs=1)
-        return run(house, asked, folder / "report")
+    house = warehouse_of(draw("W1", 1_000, 3), 3, folder)
+    parts = ("finding", "aim-a")
+    asked = Asked(populations=("trials",), k=(1, 3), families=("gaussian",), starts=5, jobs=1, parts=parts)
+    return run(house, asked, folder / "report")
 
 
 def test_in_w1_the_page_says_that_the_label_adds_nothing_beyond_severity(w1: Done) -> None:
@@ -71,7 +67,7 @@ def test_results_are_written_with_their_stamp(w1: Done) -> None:
 
 
 def test_own_fall_is_the_probability_under_the_model() -> None:
-    """Drawn courses of the one-class posterior fall as often as q says; slopes carry to fits of weights 1e-3 apart."""
+    """Drawn courses of the one-class posterior fall as often as q says; slopes against a step of 1e-3."""
     plan, scores = read_plan(), usable(draw("W0", 300, 5))
     single = spec(1, "equal").fit(scores)
     p = states(single, plan, 12.0)
@@ -89,6 +85,8 @@ def test_own_fall_is_the_probability_under_the_model() -> None:
     phi = single.phi.copy()
     phi[0] += 1e-3
     moved = (np.log(states(single, plan, 12.0, phi)) - np.log(p)) / 1e-3
+    early = single.predict().no_fall([6.0], 0.25, "baseline").to_numpy()
+    assert np.allclose(states(single, plan, 6.0)[:, 0], early, atol=1e-6), "nothing is asked beyond the last week"
     sure = p.min(axis=1) > 1e-3
     assert np.allclose(moved[sure], step.slopes[sure, :, 0], rtol=0.05, atol=0.05)
 

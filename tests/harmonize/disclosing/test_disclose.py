@@ -108,7 +108,10 @@ def test_columns_of_parquet_and_duckdb_are_read(tmp_path: Path, rules: Rules) ->
     with duckdb.connect(str(tmp_path / "results.duckdb")) as connection:
         connection.execute("create table fit as select 'x' as study_id, 4 as n_patients, 3.5 as se")
         connection.execute("create table written as select 'fit' as name, 1 as n_rows, now() as written_at")
-    assert kinds(tmp_path / "results.duckdb", rules) == ["small cell"]
+        connection.execute(f"create table persons as select '{PERSON}' as subject_id, 2 as n_visits")
+    found = list(scan([Place(tmp_path / "results.duckdb", is_inside=True)], rules))
+    assert [(f.kind, f.where) for f in found] == [("small cell", "fit, column n_patients")]
+    assert kinds(tmp_path / "results.duckdb", rules) == ["person", "small cell", "small cell"]
 
 
 def test_a_release_holds_persons_but_neither_dates_nor_keys(tmp_path: Path, rules: Rules) -> None:
