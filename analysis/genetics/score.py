@@ -85,7 +85,7 @@ def score_persons(
     GeneticsError where nobody is genotyped or the weights do not fit.
     """
     chosen = weights if isinstance(weights, Weights) else read_weights(Path(weights))
-    chosen = _of_mode(chosen, mode, variant)
+    chosen = of_mode(chosen, mode, variant)
     sets = [s for s in landed_sets(Path(database).parent) if studies is None or s.study in set(studies)]
     people = genotyped_persons(Path(database), studies)
     people = people[people["is_chosen"] & (people["passed_qc"] | (not only_passed))]
@@ -197,7 +197,8 @@ def refuse_overlap(weights: Weights, studies: Sequence[str], *, allow: bool) -> 
         )
 
 
-def _of_mode(weights: Weights, mode: str, variant: str | None) -> Weights:
+def of_mode(weights: Weights, mode: str, variant: str | None) -> Weights:
+    """The weights that a mode asks for: with `single` those of `variant` alone. Raises GeneticsError."""
     if mode not in MODES:
         raise ValueError(f"mode is one of {', '.join(MODES)}, not {mode!r}")
     if (mode == "single") != (variant is not None):

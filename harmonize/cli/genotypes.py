@@ -14,6 +14,7 @@ from harmonize.cli.app import JsonOption, app, command, help_text, warehouse_of
 from harmonize.cli.land import MARK, StudyArgument, known_study, show_landing
 
 if TYPE_CHECKING:
+    from analysis.genetics.weights import Weights
     from harmonize.genotypes.landing import GenotypeReport
     from harmonize.genotypes.quality import Progress
 
@@ -191,6 +192,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
         "trd genotypes score score.txt --study stard --mode carrier",
         "trd genotypes score s.txt --mode single --variant rs1360780",
         "trd genotypes score score.txt --in-derivation --json",
+        "trd genotypes score s.txt --file g.bed --file-build GRCh37 --out s.csv",
     ],
     fails="nobody is genotyped, or the weights do not fit",
     group=group,
@@ -211,12 +213,20 @@ def score(
     in_derivation: Annotated[
         bool, typer.Option("--in-derivation", help="Score also where the weights were derived; it is marked.")
     ] = False,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Score this file of genotypes instead; touches no warehouse.")
+    ] = None,
+    file_build: Annotated[str | None, typer.Option("--file-build", help="Genome build of --file.")] = None,
+    impute: Annotated[
+        bool, typer.Option("--impute/--no-impute", help="With --file: missing dosages as means, or left out.")
+    ] = True,
     out: Annotated[Path | None, typer.Option("--out", help="Write persons and scores here (patient data).")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score every genotyped person with a file of weights; results.genetic_scores and results.genetic_variants.
 
-    Says what became of each variant of the file, and which persons helped to make the weights.
+    Says what became of each variant of the file, and which persons helped to make the weights. With --file the persons
+    of any file of genotypes are scored, in columns as PLINK 2 has them, to be held against it.
     """
     from analysis.genetics.results import keep_scores, shown
     from analysis.genetics.score import MODES, score_persons
@@ -228,6 +238,9 @@ def score(
     given = read_weights(weights, build=build)
     if derived_in:
         given = given.derived_in(*derived_in)
+    if file is not None:
+        _score_file(file, file_build, given, mode, variant, palindromic, impute, out, as_json)
+        return
     done = score_persons(
         house.database,
         given,
@@ -262,6 +275,43 @@ def score(
         summary.itertuples(index=False, name=None),
     )
     for text in done.warnings:
+        console.say(f"  {text}")
+
+
+def _score_file(
+    file: Path,
+    build: str | None,
+    weights: Weights,
+    mode: str,
+    variant: str | None,
+    palindromic: str,
+    impute: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from analysis.genetics.matrix import open_matrix
+    from analysis.genetics.score import of_mode, score_matrix
+    from analysis.genetics.weights import build_named
+
+    chosen = of_mode(weights, mode, variant)
+    matrix = open_matrix(file)
+    done = score_matrix(matrix, chosen, build=build_named(build), mode=mode, palindromic=palindromic, impute=impute)
+    if out is not None:
+        done.frame.to_csv(out, index=False, lineterminator="\n")
+    counts = {status: n for status, n in done.matched.counts().items() if n}
+    summary = {
+        "persons": len(done.frame),
+        "mean_of_sums": float(done.frame["score_sum"].mean()),
+        "sd_of_sums": float(done.frame["score_sum"].std()),
+        "imputed": int(done.frame["n_imputed"].sum()),
+    }
+    if as_json:
+        warnings = list(done.matched.warnings)
+        console.show_json({"weights": chosen.weights_id, **summary, "lines": counts, "warnings": warnings})
+        return
+    console.show_table(chosen.name, list(summary), [list(summary.values())])
+    console.show_table("Lines of the weights", ["became", "lines"], counts.items())
+    for text in done.matched.warnings:
         console.say(f"  {text}")
 
 

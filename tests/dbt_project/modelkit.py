@@ -19,12 +19,8 @@ from harmonize.paths import DBT_PROJECT, SEEDS
 @cache
 def _macros() -> str:
     folder = DBT_PROJECT / "macros"
-    names = [
-        "types.sql",
-        "outcomes.sql",
-        "genetics.sql",
-        *sorted(f"generated/{p.name}" for p in (folder / "generated").glob("*.sql")),
-    ]
+    generated = sorted(f"generated/{p.name}" for p in (folder / "generated").glob("*.sql"))
+    names = ["types.sql", "outcomes.sql", "genetics.sql", *generated]
     return "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 

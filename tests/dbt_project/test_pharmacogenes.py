@@ -42,6 +42,7 @@ def delivered(gene: str, diplotypes: list[str]) -> list[tuple[object, ...]]:
 def test_cyp2c19_and_cyp2b6_diplotypes_as_pypgx_has_them(
     connection: duckdb.DuckDBPyConnection, public_data: Path
 ) -> None:
+    """Of CYP2B6 *22 CPIC's tables now say uncertain function, theirs still increased: only there they part."""
     table = pd.read_csv(public_data / "pgx_phenotypes" / "pypgx_diplotype_phenotype_cyp2c19_cyp2b6.csv")
     alleles = connection.execute("select gene, allele from cpic_alleles").df()
     for gene, least in (("CYP2C19", 200), ("CYP2B6", 30)):
@@ -51,7 +52,8 @@ def test_cyp2c19_and_cyp2b6_diplotypes_as_pypgx_has_them(
         assert len(both) >= least
         found = phenotypes(connection, delivered(gene, list(both.index))).set_index("diplotype")["phenotype"]
         apart = {d: (found[d], p) for d, p in both.items() if found[d] != p}
-        assert not apart
+        assert {d for d in apart if "*22" not in d.split("/")} == set()
+        assert bool(apart) == (gene == "CYP2B6")
 
 
 def test_cyp2d6_activity_as_pypgx_has_it_but_for_the_two_values_that_changed(

@@ -79,11 +79,11 @@ ruled as (
     left join summed on diplotypes.subject_id = summed.subject_id and diplotypes.gene = summed.gene
     left join {{ ref('cpic_phenotype_rules') }} as by_score
         on diplotypes.gene = by_score.gene and by_score.rule_type = 'activity_score'
-        and summed.activity_score >= by_score.lower
-        and summed.activity_score <= coalesce(by_score.upper, summed.activity_score)
+            and summed.activity_score >= by_score.lower
+            and summed.activity_score <= coalesce(by_score.upper, summed.activity_score)
     left join {{ ref('cpic_phenotype_rules') }} as by_pair
         on diplotypes.gene = by_pair.gene and by_pair.rule_type = 'function_pair'
-        and summed.function_pair = by_pair.function_pair
+            and summed.function_pair = by_pair.function_pair
 )
 
 select
