@@ -91,6 +91,8 @@ bench: setup ## time the build against a bare query; takes long at the largest s
 	"$(BIN)/python" bench/trajectories.py
 	@$(call timed,benchmark of weights); \
 	"$(BIN)/python" bench/weighting.py
+	@$(call timed,benchmark of genetic scores); \
+	"$(BIN)/python" bench/genetics.py
 
 validate: setup ## is what is compiled fresh, does the build pass the tests of the data, do simulations pass the plan
 	@$(call timed,mapping documents$(comma) then a build with the tests of the data); \

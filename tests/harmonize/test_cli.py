@@ -24,13 +24,19 @@ from harmonize.cli import build as build_commands
 from harmonize.paths import Warehouse
 from tests.dbt_project import kit
 
-GROUP = typer.main.get_command(app)
-COMMANDS = sorted(
-    f"{name} {part}".strip()
-    for name, command in GROUP.commands.items()  # type: ignore[attr-defined]
-    for part in getattr(command, "commands", [""])
-)
-"""All commands, those of groups with the name of the group."""
+
+def _commands(group: Any, above: str = "") -> dict[str, Any]:
+    """Commands by name, those of groups by the group's name and their own."""
+    found = {}
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found |= _commands(command, f"{name} ")
+        else:
+            found[f"{above}{name}"] = command
+    return found
+
+
+COMMANDS = _commands(typer.main.get_command(app))
 HEADER = "PATIENT,HAMATOTL,PGIIMP,RELDAYS,VISIT,THERAPY,GENDER,POOLINV,BASVAL,HAMDTL17,CHANGE"
 # invented persons; the second one's first score is no number
 ROWS = [
@@ -118,7 +124,7 @@ def published(built: tuple[Path, Ran]) -> Trd:
 # --- help and usage
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_help_shows_examples_and_exit_codes_on_lines_of_their_own(
     trd: Trd, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +142,7 @@ def test_help_shows_examples_and_exit_codes_on_lines_of_their_own(
 
 def test_examples_parse() -> None:
     """Each option that an example names is an option of its command."""
-    for name, command in _commands(typer.main.get_command(app)).items():
+    for name, command in COMMANDS.items():
         options = {opt for parameter in command.params for opt in (*parameter.opts, *parameter.secondary_opts)}
         block = command.help.partition("Examples:")[2].partition("Exit codes:")[0]
         for line in block.splitlines():
