@@ -213,6 +213,8 @@ def effect(weights: FittedWeights, formula: str, family: str = "normal", cluster
     Persons without outcome are left out and counted, unless a node makes others stand for them. Raises WeightingError
     for unknown columns, covariates missing where an outcome is seen, and an outcome that does not fit the family.
     """
+    if not isinstance(weights, FittedWeights):
+        raise WeightingError("weights of several imputations are pooled by their own effect(formula, family)")
     if family not in FAMILIES:
         raise WeightingError(f"family = {family!r} is none of {', '.join(FAMILIES)}")
     frame, outcome = weights.frame, left_side(formula)

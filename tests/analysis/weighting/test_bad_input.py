@@ -110,6 +110,8 @@ def test_missing_covariates_are_never_silent(frame: pd.DataFrame) -> None:
     again = Weights(frame, node, missing="impute", imputations=4, auxiliary=["y"], seed=3).fit().effect("y ~ t")
     assert pooled.equals(again)
     assert (pooled["fmi"] > 0).all()
+    with pytest.raises(WeightingError, match="pooled by their own effect"):
+        effect(many, "y ~ t")
 
 
 def test_rubins_rules_by_hand() -> None:

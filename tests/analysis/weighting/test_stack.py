@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from delicatessen import MEstimator
 
+from analysis.trajectories.inference import InferenceError
 from analysis.weighting import ESTIMATED, Weights, effect, staying, treatment
 from analysis.weighting.bootstrap import refit
+from analysis.weighting.effects import CLUSTER
 from analysis.weighting.robust import aipw, tmle
 
 EXPIT = lambda z: 1 / (1 + np.exp(-z))  # noqa: E731
@@ -80,6 +82,15 @@ def test_influence_through_other_nodes(frame: pd.DataFrame, node) -> None:
     spec = Weights(frame, node, sampling="w").fit()
     term = node.column if node.kind == "treatment" else "x"
     _moved(spec, lambda w: effect(w, f"y ~ {term}").b, effect(spec, f"y ~ {term}"))
+
+
+def test_clusters_of_one_person_are_persons(frame: pd.DataFrame) -> None:
+    n = len(frame)
+    w = Weights(frame.assign(site=np.arange(n), few=np.arange(n) % 5), treatment("a ~ x + z")).fit()
+    one = effect(w, "y ~ a", cluster="site").contrast(errors=(ESTIMATED, CLUSTER))["se"].to_numpy()
+    assert one[1] == pytest.approx(one[0] * np.sqrt(n / (n - 1)))
+    with pytest.raises(InferenceError, match="too few"):
+        effect(w, "y ~ a", cluster="few").contrast(errors=(CLUSTER,))
 
 
 def test_influence_through_raking(frame: pd.DataFrame) -> None:
