@@ -2,7 +2,7 @@
 
     python -m validate.treatment_failure                             all at the plan's size; hours
     python -m validate.treatment_failure --only W2 --sims 300 --jobs 2
-    python -m validate.treatment_failure --keep /tmp/sims.csv        goes on where a run was stopped
+    python -m validate.treatment_failure --keep sims.csv             goes on where a run was stopped
 
 SYNTHETIC. No files and no dbt: persons come from the population model as arrays (`treatment_failure.simulate`),
 estimators are those of the analysis. The number of classes is known (that of the world's own large sample), classes
