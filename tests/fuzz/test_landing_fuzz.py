@@ -45,8 +45,8 @@ class Inbox:
         self.folder = folder
         self.warehouse = Warehouse(folder / "warehouse")
         files = sound_files(folder, ("stard", "ispotd", "predict", "mars") if LONG else ("stard", "predict"))
-        # A damaged .sav goes to a library in C that may end the process: only where somebody watches.
-        self.files = tuple(f for f in files if f.is_text or (LONG and not f.name.endswith(".sav")))
+        # Damaged .sav files go to a library in C that may end the process: only where somebody watches.
+        self.files = tuple(f for f in files if f.is_text or LONG)
         self.fates: Counter[str] = Counter()
         self.tried = 0
         self.started = time.monotonic()
