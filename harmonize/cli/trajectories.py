@@ -20,7 +20,8 @@ SHOWN = "models classes halves".split()
     examples=[
         "trd trajectories",
         "trd trajectories --population mars --seed 7",
-        "trd trajectories --study dia --scale HRSD17 --k 1-3 --folds 5 --lrt 99 --halves 5",
+        "trd trajectories --study dia --scale HRSD17 --k 1-3",
+        "trd trajectories --folds 5 --lrt 99 --halves 5",
         "trd trajectories --population all --plausible 20 --json",
         "trd trajectories --item CGI_S --link probit --html cgi.html",
         "trd sql 'select * from results.trajectory_classes'",
