@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
+from analysis.covariates import ENTRY_SQL
 from analysis.warehouse import Warehouse
 
 COURSE_SCALE = "HRSD17"
@@ -111,7 +112,11 @@ def read_material(warehouse: Warehouse, studies: Sequence[str]) -> Material:
     given = {f"s{i}": s for i, s in enumerate(studies)}
     listed = ", ".join(f":{name}" for name in given)
     persons = warehouse.frame(
-        _PERSONS.format(studies=listed), **given, response=RESPONSE, remission=REMISSION, scale=COURSE_SCALE
+        _PERSONS.format(studies=listed, entry=ENTRY_SQL),
+        **given,
+        response=RESPONSE,
+        remission=REMISSION,
+        scale=COURSE_SCALE,
     )
     if persons.empty:
         raise EarlyError(
@@ -132,25 +137,7 @@ with persons as (
     inner join cdm.steps as steps on f.subject_id = steps.subject_id and f.step_id = steps.step_id
     where f.study_id in ({studies}) and f.instrument_id in ('HRSD17', 'QIDS_SR16')
 ),
-history as (
-    select subject_id,
-        max(case when variable_id = 'episode_duration_days' then value_num end) as episode_days,
-        max(case when variable_id = 'n_prior_episodes' then value_num end) as episodes
-    from (
-        select * from cdm.history
-        qualify row_number() over (partition by subject_id, variable_id order by occasion) = 1
-    ) as first_answers
-    group by subject_id
-),
-anxious as (
-    select features.subject_id, max(case verdict when 'met' then 1 when 'not_met' then 0 end) as anxious
-    from marts.features as features
-    inner join persons on features.subject_id = persons.subject_id
-        and (features.step_id = persons.step_id or features.step_id is null)
-    where feature = 'anxious' and is_default
-    group by features.subject_id
-)
-select
+{entry}select
     persons.subject_id,
     persons.study_id,
     persons.instrument_id,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pandas as pd
 import pandera.pandas as pa
 
+from analysis.covariates import ENTRY_SQL
 from analysis.warehouse import Warehouse
 
 DEFINITION = "project_default"
@@ -59,7 +60,9 @@ def read_people(warehouse: Warehouse, studies: Sequence[str]) -> pd.DataFrame:
     if absent:
         raise ResistanceError(f"{warehouse.database.name} has no {', '.join(absent)}: run trd build")
     given = {f"s{i}": s for i, s in enumerate(studies)}
-    sql = _SQL.format(studies=", ".join(f":{name}" for name in given), counts=_counts(), scores=_scores())
+    sql = _SQL.format(
+        studies=", ".join(f":{name}" for name in given), counts=_counts(), scores=_scores(), entry=ENTRY_SQL
+    )
     found = warehouse.frame(sql, **given, min_days=7 * MIN_WEEKS)
     if found.empty:
         raise ResistanceError(
@@ -111,25 +114,7 @@ following as (
     where trials.start_day >= persons.start_day + :min_days
     qualify row_number() over (partition by trials.subject_id order by trials.trial_no) = 1
 ),
-history as (
-    select subject_id,
-        max(case when variable_id = 'episode_duration_days' then value_num end) as episode_days,
-        max(case when variable_id = 'n_prior_episodes' then value_num end) as episodes
-    from (
-        select * from cdm.history
-        qualify row_number() over (partition by subject_id, variable_id order by occasion) = 1
-    ) as first_answers
-    group by subject_id
-),
-anxious as (
-    select features.subject_id, max(case verdict when 'met' then 1 when 'not_met' then 0 end) as anxious
-    from marts.features as features
-    inner join persons on features.subject_id = persons.subject_id
-        and (features.step_id = persons.step_id or features.step_id is null)
-    where feature = 'anxious' and is_default
-    group by features.subject_id
-)
-select
+{entry}select
     persons.subject_id,
     persons.study_id,
     persons.is_evaluable,
