@@ -4,7 +4,7 @@
     python -m validate.treatment_failure --only W2 --sims 300 --jobs 2
     python -m validate.treatment_failure --keep sims.csv             goes on where a run was stopped
 
-SYNTHETIC. No files and no dbt: persons come from the population model as arrays (`treatment_failure.simulate`),
+SYNTHETIC. No files and no dbt: persons come from the population model as arrays (`stard_worlds`),
 estimators are those of the analysis. The number of classes is known (that of the world's own large sample), classes
 are refitted in every set. Truth: the same contrast among 100,000 persons with the true course known and everybody
 rated. Exit status 1 where a gate that binds is missed; with fewer sets than `ENOUGH` nothing binds.
@@ -34,9 +34,9 @@ from analysis.treatment_failure.finding import OWN_BASELINE, baseline_of
 from analysis.treatment_failure.history import history_weights
 from analysis.treatment_failure.next_step import fill
 from analysis.treatment_failure.own_fall import exit_severity, states
-from analysis.treatment_failure.simulate import Drawn, draw, next_visits
 from analysis.twostep import ClassStep
 from analysis.twostep.assignment import modal
+from validate.stard_worlds import Drawn, draw, next_visits
 
 N, LARGE, TRUTH_N = 4_041, 20_000, 100_000
 ENOUGH = {"W0": 1_000, "W1": 200, "W2": 1_000, "W4b": 200, "W4c": 200, "W5": 20}

@@ -13,11 +13,11 @@ from analysis.plan import read_plan
 from analysis.trajectories import GrowthMixture, labels
 from analysis.treatment_failure.again import refit
 from analysis.treatment_failure.own_fall import states
-from analysis.treatment_failure.simulate import draw
 from harmonize.synthetic.draws import Draws
 from harmonize.synthetic.instruments import administer, severity_at, totals
 from harmonize.synthetic.stard_population import L1
 from harmonize.synthetic.worlds import world
+from validate.stard_worlds import draw
 
 N = 3_000
 SPEC = GrowthMixture(

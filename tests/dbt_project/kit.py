@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
+import yaml
 
 from harmonize.landing import land
 from harmonize.paths import DBT_PROJECT, REPO, Warehouse
@@ -47,6 +48,16 @@ def land_archive(warehouse: Warehouse, forms: Mapping[str, Rows], study_name: st
     land(study(study_name), folder, warehouse, synthetic=True)
 
 
+def _untested_seeds(project: Path) -> None:
+    """Take the data tests of seeds out of a copied project: the seeds are the same in every build, and tested in one."""
+    for path in (project / "seeds").rglob("*.yml"):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for seed in document["seeds"]:
+            for tested in (seed, *seed.get("columns", [])):
+                tested.pop("data_tests", None)
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+
 def copy_project(target: Path, *leave_out: str) -> Path:
     """A copy of the dbt project without the files that match `leave_out`."""
     shutil.copytree(DBT_PROJECT, target, ignore=shutil.ignore_patterns("target", "logs", *leave_out))
@@ -55,10 +66,13 @@ def copy_project(target: Path, *leave_out: str) -> Path:
 
 @cache
 def quick_project() -> Path:
-    """The project without its dbt unit tests, which take longer than the rest of a small build; made once a process."""
+    """The project without its dbt unit tests, which take longer than the rest of a small build, and without the tests of
+    its seeds; made once a process."""
     folder = Path(tempfile.mkdtemp(prefix="trd_project_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return copy_project(folder / "dbt_project", "*__unit_tests.yml")
+    project = copy_project(folder / "dbt_project", "*__unit_tests.yml")
+    _untested_seeds(project)
+    return project
 
 
 @cache
@@ -81,6 +95,7 @@ def project_with(*kept: str) -> Path:
             document.unlink(missing_ok=True)
     run = [sys.executable, "-c", "from harmonize import compiler; compiler.write_all()"]
     subprocess.run(run, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, check=True)
+    _untested_seeds(folder / "dbt_project")
     return folder / "dbt_project"
 
 

@@ -81,7 +81,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
     land(study("stard"), folder, warehouse, synthetic=True)
     raw = {
         form.name: pd.read_csv(folder / f"{form.name}.txt", sep="\t", dtype=str, keep_default_na=False).iloc[1:]
-        for form in study("stard").forms
+        for form in study("stard").clinical_forms
     }
     assert written.faults is not None
     return kit.build(warehouse, project=kit.project_with("stard")), written.faults, raw

@@ -40,6 +40,8 @@ def test_workbook_and_text_files_come_to_the_same(from_text: Warehouse, tmp_path
     declared = study("mars")
     different = set()
     for block in read_mapping(declared):
+        if block.form not in declared.clinical_forms:
+            continue  # genotypes are no part of a delivery
         rows = {
             kind: pq.read_table(house.raw / "mars" / f"{block.form.name}.parquet").to_pylist()
             for kind, house in (("text", from_text), ("workbook", from_workbook))

@@ -108,7 +108,7 @@ def kill_at_random(warehouse: Warehouse, times: int, seed: int) -> int:
 def test_a_killed_build_leaves_the_published_file(house: Warehouse) -> None:
     before = digest(house)
     with reading(house) as errors:
-        assert kill_at_random(house, times=3, seed=1) == 3 or digest(house) != before
+        assert kill_at_random(house, times=2, seed=1) == 2 or digest(house) != before
     assert errors == []
     if digest(house) == before:
         assert kit.query(house, "select count(*) from cdm.subjects") == [(40,)]
@@ -136,7 +136,6 @@ def test_a_partial_build_is_not_published(house: Warehouse) -> None:
     [
         ("run",),
         ("build", "--empty"),
-        ("build", "--exclude-resource-type", "unit_test"),
     ],
 )
 def test_nothing_but_a_full_build_is_published(house: Warehouse, command: tuple[str, ...]) -> None:
@@ -155,7 +154,7 @@ def test_the_common_tables_build_without_the_marts(house: Warehouse) -> None:
 
 
 def test_a_failing_test_keeps_the_old_file(house: Warehouse, tmp_path: Path) -> None:
-    project = kit.copy_project(tmp_path / "dbt_project", "*__unit_tests.yml")
+    project = Path(shutil.copytree(kit.project_with("stard"), tmp_path / "dbt_project"))
     (project / "tests" / "assert_never.sql").write_text("select 1 as one\n")
     before = digest(house)
     result = kit.dbt(house, "build", project=project)

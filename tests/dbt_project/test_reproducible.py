@@ -27,7 +27,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     return kit.build(warehouse, threads=1, project=kit.project_with("stard"))
 
 
-@pytest.mark.parametrize("threads", [2, 4])
+# the shuffled build has 2 threads too
+@pytest.mark.parametrize("threads", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_threads_do_not_change_a_table(first: Warehouse, tmp_path: Path, threads: int) -> None:
     other = Warehouse(tmp_path)
     land(study("stard"), first.root / "delivered", other, synthetic=True)

@@ -40,7 +40,7 @@ def test_no_row_is_lost(house: Warehouse) -> None:
             ["block", "unpivot"]
         ].itertuples(index=False)
     }
-    for form in declared.forms:
+    for form in declared.clinical_forms:
         path = folder / f"{form.name}.txt"
         n_rows = sum(1 for _ in path.open(encoding="utf-8")) - 2 if path.exists() else 0
         for block in {b for f, b, _, _ in counted if f == form.name}:

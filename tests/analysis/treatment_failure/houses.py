@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from analysis.treatment_failure.simulate import Drawn, next_visits
+from validate.stard_worlds import Drawn, next_visits
 
 
 def warehouse_of(drawn: Drawn, seed: int, folder: Path) -> Path:

@@ -13,9 +13,9 @@ from analysis.plan import read_plan
 from analysis.trajectories.cohort import CohortError
 from analysis.treatment_failure.door import class_door
 from analysis.treatment_failure.finding import about, read
-from analysis.treatment_failure.simulate import draw
 from analysis.warehouse import connect
 from tests.analysis.treatment_failure.houses import warehouse_of
+from validate.stard_worlds import draw
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from analysis.plan import read_plan
 from analysis.treatment_failure.again import refit
 from analysis.treatment_failure.own_fall import own_step, states
 from analysis.treatment_failure.run import Asked, Done, run
-from analysis.treatment_failure.simulate import draw
 from analysis.treatment_failure.words import NOTHING_BEYOND
 from tests.analysis.treatment_failure.houses import warehouse_of
+from validate.stard_worlds import draw
 from validate.treatment_failure import one_weights, spec, usable
 
 
