@@ -49,7 +49,7 @@ def land_archive(warehouse: Warehouse, forms: Mapping[str, Rows], study_name: st
 
 
 def _untested_seeds(project: Path) -> None:
-    """Take the data tests of seeds out of a copied project: the seeds are the same in every build, and tested in one."""
+    """Take the data tests of seeds out of a copied project: seeds are the same in every build, and tested in one."""
     for path in (project / "seeds").rglob("*.yml"):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         for seed in document["seeds"]:
@@ -66,8 +66,10 @@ def copy_project(target: Path, *leave_out: str) -> Path:
 
 @cache
 def quick_project() -> Path:
-    """The project without its dbt unit tests, which take longer than the rest of a small build, and without the tests of
-    its seeds; made once a process."""
+    """The project without its dbt unit tests, which take longer than the rest of a small build; made once a process.
+
+    Without the tests of its seeds too.
+    """
     folder = Path(tempfile.mkdtemp(prefix="trd_project_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     project = copy_project(folder / "dbt_project", "*__unit_tests.yml")
