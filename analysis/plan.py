@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from analysis.results import PLAN
 
 Share = float
+BaselineChange = Literal["class", "equal"]
+"""Whether each class has its own effect of the baseline on the change, or all the same one."""
 
 
 class PlanError(ValueError):
@@ -75,6 +77,7 @@ class Model(_Part):
     residual: Literal["common", "study", "class"]
     membership: list[str]
     intercept: list[str]
+    baseline_change: BaselineChange
     family: list[Literal["gaussian", "censored"]]
     floor: float
     shown_never_chosen: list[str]
@@ -163,6 +166,13 @@ def read_plan(path: Path = PLAN) -> Plan:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise PlanError(f"{path.name}: {key}: {first['msg']}") from error
+
+
+def with_baseline_change(plan: Plan, how: BaselineChange | None) -> Plan:
+    """`plan` with another effect of the baseline on the change, a deviation; None leaves it."""
+    if how is None:
+        return plan
+    return plan.model_copy(update={"model": plan.model.model_copy(update={"baseline_change": how})})
 
 
 def deviations(plan: BaseModel, used: Mapping[str, object]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from analysis.biomarkers import evidence
 from analysis.biomarkers.evidence import Evidence
-from analysis.plan import Plan
+from analysis.plan import BaselineChange, Plan, with_baseline_change
 from analysis.trajectories import Trajectories, labels
 from analysis.trajectories.cohort import CohortError, read_cohort, specification
 from analysis.warehouse import Warehouse
@@ -108,6 +109,8 @@ def refit_run(warehouse: Warehouse, plan: Plan, run: pd.Series) -> Trajectories:
         raise CohortError(f"run {name} of the class step belongs to no population of the plan")
     studies = tuple(str(run["studies"]).split(";"))
     cohort = read_cohort(warehouse, plan, population, view=str(run["view"]), studies=studies, scale=str(run["scale"]))
+    how = str(run.get("baseline_change", "equal"))  # runs of plan 1.0.0 do not name it
+    plan = with_baseline_change(plan, cast(BaselineChange, how))
     spec = replace(specification(plan, cohort, family=str(run["family"])), k=int(run["k"]))
     stored = warehouse.frame(
         "select loglik from results.trajectory_models where run_id = :run and k = :k and family = :family",

@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 SPEC = GrowthMixture(
     1,
     "score ~ log1p(week) + week + baseline * log1p(week)",
-    class_specific="~ log1p(week) + week",
+    class_specific="~ log1p(week) + week + baseline:log1p(week)",
     random="~ log1p(week)",
 )
 CLASSES, STARTS = (1, 2, 3, 4, 5), 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,9 @@ def main(
     scale: Annotated[str | None, typer.Option(help="Another scale.")] = None,
     k: Annotated[str | None, typer.Option(help="Numbers of classes, 1-6 or 3; plan: 1-6.")] = None,
     family: Annotated[list[str] | None, typer.Option(help="gaussian or censored; plan: both.")] = None,
+    baseline_change: Annotated[
+        Literal["class", "equal"] | None, typer.Option(help="Effect of the baseline on the change: class, equal.")
+    ] = None,
     item: Annotated[str | None, typer.Option(help="A single item by an ordinal model: CGI_S, PGI_I, hrsd_01.")] = None,
     link: Annotated[str, typer.Option(help="Of an item: logit or probit.")] = "logit",
     starts: Annotated[int | None, typer.Option(help="Random starts; plan: 50, up to 400.")] = None,
@@ -47,7 +50,7 @@ def main(
         else:
             asked = Asked(
                 population, view, studies, scale, numbers, tuple(family) if family else None,
-                starts, bootstraps, seed, jobs, plausible, lrt, folds, halves,
+                starts, bootstraps, seed, jobs, plausible, lrt, folds, halves, baseline_change,
             )  # fmt: skip
             run = run_trajectories(database, asked, _say)
     except (CohortError, DesignError, ResultError, ValueError, WarehouseMissing) as error:

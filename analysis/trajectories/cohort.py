@@ -116,10 +116,11 @@ def specification(plan: Plan, cohort: Cohort, *, family: str = "gaussian") -> Gr
     curve = " + ".join(term for term in plan.model.curve if term != "1")
     random = " + ".join(term for term in plan.model.random if term != "1")
     study = " + study_id" if several else ""
+    own = f" + baseline:{random}" if plan.model.baseline_change == "class" else ""
     return GrowthMixture(
         k=1,
         fixed=f"score ~ {curve} + baseline * {random}{study}",
-        class_specific=f"~ {curve}",
+        class_specific=f"~ {curve}{own}",
         random=f"~ {random}",
         membership="~ study_id" if several and "study" in plan.model.membership else "~ 1",
         covariance=plan.model.covariance,

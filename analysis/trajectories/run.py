@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.plan import Plan, deviations, read_plan
+from analysis.plan import BaselineChange, Plan, deviations, read_plan, with_baseline_change
 from analysis.results import ResultError, Stamp, stamp_of, write_result
 from analysis.trajectories import checks, labels
 from analysis.trajectories.bootstrap import label_stability
@@ -37,6 +37,7 @@ class Asked:
     refits for the stability of labels; 0 leaves them out. plausible: draws of linked scores. lrt: replicates of the
     bootstrap likelihood-ratio test of each number against one fewer; folds: of the predictive likelihood; halves:
     random divisions for the stability of the classes. The last three decide nothing, and 0 leaves them out.
+    baseline_change: effect of the baseline on the change, `class` or `equal`.
     """
 
     population: str = "trials"
@@ -53,6 +54,7 @@ class Asked:
     lrt: int = 0
     folds: int = 0
     halves: int = 0
+    baseline_change: BaselineChange | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Run:
 
 def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None) -> Run:
     """Classes of a population of the published file `database`, written beside it. Raises CohortError."""
-    plan = read_plan()
+    plan = with_baseline_change(read_plan(), asked.baseline_change)
     with connect(database) as warehouse:
         say("scores")
         cohort = read_cohort(
@@ -108,6 +110,7 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
                 "mean_baseline": cohort.mean_baseline,
                 "k": chosen.chosen,
                 "family": family,
+                "baseline_change": plan.model.baseline_change,
                 "why": f"{choice} {chosen.why}".strip(),
                 "verdict": verdict,
                 "is_primary": plan.populations[asked.population].primary and not departed,
@@ -179,7 +182,8 @@ def _departed(plan: Plan, asked: Asked) -> list[str]:
     lines += deviations(
         plan.search, {"k": list(asked.k or plan.search.k), "starts": asked.starts or plan.search.starts}
     )
-    lines += deviations(plan.model, {"family": list(asked.families or plan.model.family)})
+    how = {"family": list(asked.families or plan.model.family), "baseline_change": plan.model.baseline_change}
+    lines += deviations(read_plan().model, how)
     if asked.plausible is not None:
         lines += deviations(of, {"plausible_values": asked.plausible})
     if asked.replicates is not None:

@@ -135,6 +135,7 @@ def analyse(context: Context, found: Classes, ahead: NextStep, later: pd.DataFra
     say("Aim A: primary")
     put("primary", people, keep=True)
     put("no weights for missing exits", people, weighted=False)
+    put("exit severity of the one-class model", people.assign(exit_severity=people["exit_one"]), weighted=False)
     put("missing = not remitted", people.assign(remitted=people["remitted"].fillna(0.0)), weighted=False)
     say("Aim A: secondary")
     wide = everyone[everyone["not_remitted_first"] & everyone["is_evaluable"] & everyone["entered"]].reset_index(
@@ -173,7 +174,7 @@ def population(found: Classes, ahead: NextStep) -> pd.DataFrame:
     people = ahead.people.copy()
     at = people["subject_id"]
     people["in_class_model"] = at.isin(mine.index)
-    for name in ("exit_one", "q_one", "p_tf", "label", "baseline"):
+    for name in ("exit_severity", "exit_one", "q_one", "p_tf", "label", "baseline"):
         people[name] = at.map(mine[name])
     people["partial_fall"] = people["fall"] < 0.5
     people["not_remitted_first"] = people["exit_score"] > REMITTED_QIDS

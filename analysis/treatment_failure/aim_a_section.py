@@ -90,11 +90,10 @@ def methods(found: AimA) -> tuple[str, ...]:
         "the classes come from self-report and never saw it.",
         f"Width of the interval expected before any outcome was read: {expected}.",
         "M0 is crude; M1 adds baseline, age, sex, chronicity (two years or more), episodes, anxious features and "
-        "study; M2 adds "
-        "HRSD17 at entry to the next step and the exit severity that the one-class model predicts. The difference is "
-        "standardised to the population. Classes enter with their probabilities (two-step; classes that are neither "
-        "failure "
-        "nor partial response are one state), and one stacked sandwich runs over class, weight and outcome equations.",
+        "study; M2 adds HRSD17 at entry to the next step and the exit severity that the chosen class model predicts. "
+        "The difference is standardised to the population. Classes enter with their probabilities (two-step; classes "
+        "that are neither failure nor partial response are one state), and one stacked sandwich runs over class, "
+        "weight and outcome equations.",
         f"Exits that nobody rated are stood for by weights from the observed history of the next step ({HISTORY}). "
         "Covariates "
         f"filled in (persons of the class model): {filled}. Pooled: one outcome model with study in it; beside it the "

@@ -1,4 +1,4 @@
-"""Bootstrap of the whole chain: persons drawn anew, classes, one-class model, weights and outcomes refitted in each.
+"""Bootstrap of the whole chain: persons drawn anew, classes, weights and outcomes refitted in each.
 
 A check of the stacked sandwich, which takes predicted exit severity as known.
 """
@@ -32,7 +32,7 @@ def chain_bootstrap(context: Context, found: AimA) -> pd.DataFrame:
     tf, pr = classes.numbered(labels.TF), classes.numbered(labels.PR)
     started = time.monotonic()
     seeds = np.random.SeedSequence(context.seed).spawn(context.replicates)
-    work = (delayed(once)(classes.fit, classes.single, classes.cohort.frame, found.people, tf, pr, s) for s in seeds)
+    work = (delayed(once)(classes.fit, classes.cohort.frame, found.people, tf, pr, s) for s in seeds)
     drawn = []
     for done, row in enumerate(Parallel(n_jobs=context.jobs, return_as="generator")(work), start=1):
         drawn.append(row)
@@ -61,7 +61,6 @@ def chain_bootstrap(context: Context, found: AimA) -> pd.DataFrame:
 
 def once(
     fit: Trajectories,
-    single: Trajectories,
     scores: pd.DataFrame,
     people: pd.DataFrame,
     tf: list[int],
@@ -76,11 +75,11 @@ def once(
     copies["copy"] = copies["subject_id"] + "#" + copies.groupby("subject_id").cumcount().astype(str)
     frame = copies.merge(scores, on="subject_id").drop(columns="subject_id").rename(columns={"copy": "subject_id"})
     try:
-        new, one = refit(fit.spec, frame, fit), refit(single.spec, frame, single)
+        new = refit(fit.spec, frame, fit)
         step = three_states(ClassStep.of(new), tf, pr)
     except (InferenceError, DesignError, np.linalg.LinAlgError):
         return None
     mine = copies.merge(people, on="subject_id").drop(columns="subject_id").rename(columns={"copy": "subject_id"})
     last = frame.groupby("subject_id")["week"].max()
-    mine["exit_one"] = mine["subject_id"].map(exit_severity(one, last))
+    mine["exit_severity"] = mine["subject_id"].map(exit_severity(new, last))
     return [contrast(m, step, mine, [1], [2]).estimate for m in MODELS]

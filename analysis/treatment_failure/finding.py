@@ -13,7 +13,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from analysis.plan import Plan
-from analysis.trajectories import GrowthMixture, Trajectories, labels
+from analysis.trajectories import Trajectories, labels
 from analysis.trajectories.bootstrap import label_stability
 from analysis.trajectories.cohort import Cohort, read_cohort, specification
 from analysis.trajectories.enumeration import Enumeration, enumerate_classes
@@ -25,16 +25,9 @@ from analysis.treatment_failure.section import Classes
 Say = Callable[[str], None]
 
 
-OWN_BASELINE = "own"
-"""Departs from the plan: each class has its own effect of the baseline on the change."""
-
-
 @dataclass(frozen=True)
 class Search:
-    """How classes are sought; None takes the plan's default, anything else is named as a deviation.
-
-    baseline: `equal`, the plan's effect in all classes, or `own`, one of each class on the change.
-    """
+    """How classes are sought; None takes the plan's default, anything else is named as a deviation."""
 
     k: tuple[int, ...] | None = None
     families: tuple[str, ...] | None = None
@@ -42,7 +35,6 @@ class Search:
     seed: int = 1
     jobs: int = 1
     replicates: int = 0
-    baseline: str = "equal"
 
 
 def read(
@@ -82,22 +74,13 @@ def enumerate_one(plan: Plan, cohort: Cohort, family: str, search: Search) -> En
     """Numbers of classes of the plan for one family."""
     starts = search.starts or plan.search.starts
     return enumerate_classes(
-        baseline_of(specification(plan, cohort, family=family), search.baseline),
+        specification(plan, cohort, family=family),
         cohort.frame,
         search.k or tuple(plan.search.k),
         starts=starts,
         max_starts=max(plan.search.max_starts, starts) if search.starts is None else starts,
         seed=search.seed,
     )
-
-
-def baseline_of(spec: GrowthMixture, baseline: str) -> GrowthMixture:
-    """`spec` with the effect of the baseline on the change equal in all classes, or each class with its own."""
-    if baseline not in ("equal", OWN_BASELINE):
-        raise ValueError(f"baseline = {baseline!r} is neither equal nor {OWN_BASELINE}")
-    if baseline == "equal":
-        return spec
-    return replace(spec, class_specific=f"{spec.class_specific} + baseline:log1p(week)")
 
 
 def choose_family(enumerations: Mapping[str, Enumeration]) -> tuple[str, str]:
@@ -184,6 +167,7 @@ def persons(
     found["q_one"], found["q_one_pr"] = one[:, 0], one[:, 1]
     found["q_one_8"] = single.predict().no_fall([week], below, "baseline").to_numpy()
     found["exit_one"] = exit_severity(single, last).to_numpy()
+    found["exit_severity"] = found["exit_one"] if fit is None else exit_severity(fit, last).to_numpy()
     if fit is None:
         found["modal"], found["label"], found["p_tf"] = 0, labels.NONE, np.nan
         found["q_k"], found["q_k_8"] = np.nan, np.nan

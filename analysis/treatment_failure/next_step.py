@@ -163,7 +163,7 @@ def fill(people: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     filled["entry HRSD17"] = int(absent.sum())
     if absent.any():
         score = found["exit_score"].fillna(found["exit_score"].median()).to_numpy(dtype=float)
-        x = np.column_stack([np.ones(len(found)), score, found["exit_one"].to_numpy(dtype=float)])
+        x = np.column_stack([np.ones(len(found)), score, found["exit_severity"].to_numpy(dtype=float)])
         beta, *_ = np.linalg.lstsq(x[~absent], found.loc[~absent, "entry_hrsd17"].to_numpy(dtype=float), rcond=None)
         found.loc[absent, "entry_hrsd17"] = (x @ beta)[absent]
     return found, {name: n for name, n in filled.items() if n}

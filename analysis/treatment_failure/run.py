@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.plan import Plan, deviations, read_plan
+from analysis.plan import BaselineChange, Plan, deviations, read_plan, with_baseline_change
 from analysis.report.disclosure import minimum_count
 from analysis.results import Stamp, stamp_of, write_result
 from analysis.trajectories.cohort import Cohort, CohortError
@@ -31,6 +31,7 @@ class Asked:
 
     populations: of the plan. studies, scale: instead of those of the (one) population. k, families, starts: of the
     class step. replicates: bootstrap refits of labels and chain, 0 for none. parts: of the report, names of `PLUGINS`.
+    baseline_change: `class` or `equal`.
     """
 
     populations: tuple[str, ...] = ("trials", "mars", "all")
@@ -45,6 +46,7 @@ class Asked:
     jobs: int = 2
     minimum: int | None = None
     parts: tuple[str, ...] | None = None
+    baseline_change: BaselineChange | None = None
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ class Done:
 
 def run(database: Path, asked: Asked, out: Path, say: Say = lambda what: None) -> Done:
     """Run all aims on the published file and write page and results. Raises CohortError where nothing can be asked."""
-    plan = read_plan()
+    plan = with_baseline_change(read_plan(), asked.baseline_change)
     seconds: dict[str, float] = {}
     timed = _Clock(seconds)
     with timed("scores"):
@@ -174,7 +176,8 @@ def _about(context: Context, asked: Asked, absent: list[str]) -> page.About:
     mine = {s for c in context.classes.values() for s in c.cohort.studies}
     synthetic = sorted(str(s) for s, made in zip(marks["study"], marks["made"], strict=True) if made and s in mine)
     told = deviations(plan.search, {"k": list(asked.k or plan.search.k), "starts": asked.starts or plan.search.starts})
-    told += deviations(plan.model, {"family": list(asked.families or plan.model.family)})
+    used = {"family": list(asked.families or plan.model.family), "baseline_change": plan.model.baseline_change}
+    told += deviations(read_plan().model, used)
     told += deviations(plan.labels, {"bootstrap_refits": asked.replicates})
     for name, c in context.classes.items():
         planned = plan.populations[name]
@@ -189,7 +192,10 @@ def _about(context: Context, asked: Asked, absent: list[str]) -> page.About:
 def write_results(context: Context) -> None:
     """`results.treatment_failure_*`: persons of each population, and the tables that the aims left."""
     persons = [c.persons.assign(population=n, p_tf=c.persons["p_tf"].astype(float)) for n, c in context.classes.items()]
-    columns = "population subject_id study_id baseline last_week modal label p_tf q_one q_one_8 q_k q_k_8 exit_one"
+    columns = (
+        "population subject_id study_id baseline last_week modal label p_tf q_one q_one_8 q_k q_k_8"
+        " exit_severity exit_one"
+    )
     tables = {"persons": pd.concat(persons, ignore_index=True)[columns.split()]} | context.results
     for name, table in tables.items():
         if len(table.columns):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas as pd
 import typer
@@ -50,6 +50,10 @@ def trajectories(
         typer.Option("--item", metavar="NAME", help="A single item by an ordinal model: CGI_S, PGI_I, hrsd_01."),
     ] = None,
     link: Annotated[str, typer.Option("--link", help="Of an item: logit or probit.")] = "logit",
+    baseline_change: Annotated[
+        Literal["class", "equal"] | None,
+        typer.Option("--baseline-change", metavar="HOW", help="Effect of the baseline on the change: class, equal."),
+    ] = None,
     starts: Annotated[int | None, typer.Option("--starts", min=1, help="Random starts; plan: 50, up to 400.")] = None,
     bootstraps: Annotated[
         int | None, typer.Option("--bootstraps", min=0, help="Refits that try the labels; plan: 200.")
@@ -95,8 +99,10 @@ def trajectories(
         console.one_of(name, ("gaussian", "censored"), "family")
     if folds == 1:
         raise typer.BadParameter("--folds 1 leaves nobody to fit the model to; give 2 or more")
-    if item and (scale or family or plausible or bootstraps):
-        raise typer.BadParameter("--item takes no --scale, --family, --plausible or --bootstraps: these are of scores")
+    if item and (scale or family or plausible or bootstraps or baseline_change):
+        raise typer.BadParameter(
+            "--item takes no --scale, --family, --plausible, --bootstraps or --baseline-change: these are of scores"
+        )
     studies = tuple(study) if study else None
     numbers = numbers_of(k)
     try:
@@ -118,7 +124,7 @@ def trajectories(
             else:
                 asked = Asked(
                     population, view, studies, scale, numbers, tuple(family) if family else None,
-                    starts, bootstraps, seed, jobs, plausible, lrt, folds, halves,
+                    starts, bootstraps, seed, jobs, plausible, lrt, folds, halves, baseline_change,
                 )  # fmt: skip
                 run = run_trajectories(house.database, asked, say)
     except (CohortError, DesignError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -38,6 +38,10 @@ def treatment_failure(
     k: Annotated[str | None, typer.Option("--k", metavar="FROM-TO", help="Numbers of classes; plan: 1-6.")] = None,
     family: Annotated[
         list[str] | None, typer.Option("--family", help="gaussian or censored (floor at 0); plan: both.")
+    ] = None,
+    baseline_change: Annotated[
+        Literal["class", "equal"] | None,
+        typer.Option("--baseline-change", metavar="HOW", help="Effect of the baseline on the change: class, equal."),
     ] = None,
     starts: Annotated[int | None, typer.Option("--starts", min=1, help="Random starts; plan: 50, up to 400.")] = None,
     bootstraps: Annotated[
@@ -86,6 +90,7 @@ def treatment_failure(
         seed=seed,
         jobs=jobs,
         parts=tuple(part) if part else None,
+        baseline_change=baseline_change,
     )
     started = time.monotonic()
     try:

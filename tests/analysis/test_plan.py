@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.plan import PlanError, deviations, read_plan
+from analysis.plan import PlanError, deviations, read_plan, with_baseline_change
 from analysis.results import PLAN, plan_hash
 
 
@@ -36,7 +36,7 @@ def test_the_plan_says_what_was_fixed_before_any_result() -> None:
         ("bic_slack = 10.0", "bic_slak = 10.0", "choice.bic_slack: Field required"),
         ("starts = 50\n", 'starts = "50"\n', "search.starts: Input should be a valid integer"),
         ("min_class_share = 0.05", "min_class_share = 5.0", "admissible.min_class_share: .* less than or equal to 1"),
-        ('version = "1.0.0"', 'version = "1.0.0"\nfoo = 1', "foo: Extra inputs are not permitted"),
+        ('version = "1.1.0"', 'version = "1.1.0"\nfoo = 1', "foo: Extra inputs are not permitted"),
         ("[search]", "[search", "Expected"),
     ],
 )
@@ -47,6 +47,15 @@ def test_a_plan_that_is_none_is_refused_with_its_key(tmp_path: Path, old: str, n
 
 def test_every_change_changes_the_hash(tmp_path: Path) -> None:
     assert plan_hash(changed(tmp_path, "failure_below = 0.25", "failure_below = 0.26")) != plan_hash() is not None
+
+
+def test_another_effect_of_the_baseline_is_a_deviation() -> None:
+    plan = read_plan()
+    other = with_baseline_change(plan, "equal")
+    assert with_baseline_change(plan, None) is plan
+    assert deviations(plan.model, {"baseline_change": other.model.baseline_change}) == [
+        "baseline_change: equal instead of class"
+    ]
 
 
 def test_a_deviation_is_named() -> None:

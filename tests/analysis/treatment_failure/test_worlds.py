@@ -18,7 +18,7 @@ from analysis.treatment_failure.run import Asked, Done, run
 from analysis.treatment_failure.words import NOTHING_BEYOND
 from tests.analysis.treatment_failure.houses import warehouse_of
 from validate.stard_worlds import draw
-from validate.treatment_failure import one_weights, spec, usable
+from validate.treatment_failure import PLANNED, one_weights, spec, usable
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_results_are_written_with_their_stamp(w1: Done) -> None:
 def test_own_fall_is_the_probability_under_the_model() -> None:
     """Drawn courses of the one-class posterior fall as often as q says; slopes against a step of 1e-3."""
     plan, scores = read_plan(), usable(draw("W0", 300, 5))
-    single = spec(1, "equal").fit(scores)
+    single = spec(1, PLANNED).fit(scores)
     p = states(single, plan, 12.0)
     assert np.allclose(p.sum(axis=1), 1)
     mean, cov = single.predict().given.levels([8.0, 12.0])
@@ -93,7 +93,7 @@ def test_own_fall_is_the_probability_under_the_model() -> None:
 
 def test_a_class_model_climbs_back_to_its_own_solution() -> None:
     scores = usable(draw("W0", 600, 2))
-    fit = spec(3, "equal").fit(scores, starts=8, seed=1)
+    fit = spec(3, PLANNED).fit(scores, starts=8, seed=1)
     again = refit(fit.spec, scores, fit)
     assert again.loglik == pytest.approx(fit.loglik, abs=1e-6)
     rng = np.random.default_rng(1)
