@@ -3,6 +3,8 @@
     python -m validate.trajectories                 all at the plan's size; hours
     python -m validate.trajectories --share 0.05    a twentieth of the simulations, which decides nothing
     python -m validate.trajectories --only coverage --markdown docs/validation-trajectories.md
+    python -m validate.trajectories --only splits --keep splits.csv --cells "W1, floor" --cells censored
+                                                    cells whose name holds all of these; goes on where it was stopped
 
 Exit status 1 where a gate that binds is missed. Everything is synthetic; the same seeds give the same table.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,11 +66,7 @@ class Line:
 def spread(work: Callable[..., object], seeds: range, jobs: int, *rest: object) -> list:
     """`work(seed, *rest)` for all seeds, on `jobs` processes."""
 
-    def one(seed: int) -> object:
-        with threadpool_limits(1):
-            return work(seed, *rest)
-
-    return Parallel(n_jobs=jobs)(delayed(one)(s) for s in seeds)
+    return Parallel(n_jobs=jobs)(delayed(quiet)(work, s, *rest) for s in seeds)
 
 
 # -- coverage --------------------------------------------------------------------------------------------------------
@@ -167,30 +165,53 @@ WORLDS: dict[str, Callable[[int, int], pd.DataFrame]] = {
 }
 
 
-def split_once(seed: int, world: str, n: int, model: str) -> bool | None:
-    """Whether more than one class is chosen of three; None where no number is admissible."""
+SETS = 200
+LIMITS = {("W1, continuum", "random slope"): 0.05, ("W1, floor at 0", "censored, random slope"): 0.10}
+
+
+def split_once(seed: int, world: str, n: int, model: str) -> tuple[int, int]:
+    """The seed and the number of classes chosen of three; 0 where none is admissible."""
     frame = WORLDS[world](n, 30_000 + seed)
     chosen = enumerate_classes(MODELS[model], frame, (1, 2, 3), starts=20, max_starts=80, seed=seed).chosen
-    return None if chosen is None else chosen > 1
+    return seed, chosen or 0
 
 
-def splits(share: float, jobs: int) -> list[Line]:
-    """How often classes are found where there are none."""
-    lines = []
-    for world in WORLDS:
-        for n in (600, 3000):
-            for model in MODELS:
-                if model.startswith("censored") and world == "W1, continuum":
-                    continue  # nothing is censored there
-                found = spread(split_once, range(max(4, int(200 * share))), jobs, world, n, model)
-                rate = float(np.mean([f is True for f in found]))
-                limit = {("W1, continuum", "random slope"): 0.05, ("W1, floor at 0", "censored, random slope"): 0.10}
-                gate = limit.get((world, model))
-                met = None if gate is None else rate <= gate
-                text = "" if gate is None else f"≤ {gate:.0%}"
-                lines.append(Line(f"split, {world}, N = {n:,}, {model}", len(found), f"{rate:.1%}", text, met))
-                print(lines[-1], file=sys.stderr, flush=True)
+def cells(wanted: Sequence[str] = ()) -> list[tuple[str, str, int, str]]:
+    """Name, world, number of persons and model of each line; `wanted` keeps those whose name holds all of them."""
+    found = [
+        (f"split, {world}, N = {n:,}, {model}", world, n, model)
+        for world in WORLDS
+        for n in (600, 3000)
+        for model in MODELS
+        if not (model.startswith("censored") and world == "W1, continuum")  # nothing is censored there
+    ]
+    return [cell for cell in found if all(part in cell[0] for part in wanted)]
+
+
+def splits(share: float, jobs: int, keep: Path | None = None, wanted: Sequence[str] = ()) -> list[Line]:
+    """How often classes are found where there are none. Sets in the file `keep` are not made again."""
+    lines, sets = [], max(4, int(SETS * share))
+    old = pd.read_csv(keep) if keep is not None and keep.is_file() else pd.DataFrame({"cell": [], "seed": [], "k": []})
+    for name, world, n, model in cells(wanted):
+        made = {int(s): int(k) for s, k in old.loc[old["cell"] == name, ["seed", "k"]].to_numpy() if s < sets}
+        work = (delayed(quiet)(split_once, s, world, n, model) for s in range(sets) if s not in made)
+        for seed, k in Parallel(n_jobs=jobs, return_as="generator")(work):
+            made[seed] = k
+            if keep is not None:
+                row = pd.DataFrame({"cell": [name], "seed": [seed], "k": [k]})
+                row.to_csv(keep, mode="a", header=not keep.is_file(), index=False)
+        rate = float(np.mean([k > 1 for k in made.values()]))
+        gate = LIMITS.get((world, model))
+        met = None if gate is None else rate <= gate
+        lines.append(Line(name, len(made), f"{rate:.1%}", "" if gate is None else f"≤ {gate:.0%}", met))
+        print(lines[-1], file=sys.stderr, flush=True)
     return lines
+
+
+def quiet(work: Callable[..., object], *given: object) -> object:
+    """On one thread."""
+    with threadpool_limits(1):
+        return work(*given)
 
 
 # -- starts ----------------------------------------------------------------------------------------------------------
@@ -210,7 +231,12 @@ def starts(share: float, jobs: int) -> list[Line]:
     return [Line("best of 400 starts, N = 300", 12, f"{hit} of 12", "12 of 12", hit == 12)]
 
 
-GATES = {"coverage": coverage, "accuracy": accuracy, "starts": starts, "splits": splits}
+GATES: dict[str, Callable[..., list[Line]]] = {
+    "coverage": coverage,
+    "accuracy": accuracy,
+    "starts": starts,
+    "splits": splits,
+}
 
 
 def main() -> int:
@@ -219,9 +245,12 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="share of the plan's simulations")
     parser.add_argument("--only", nargs="+", choices=list(GATES), default=list(GATES))
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="file that sets of the false splits are added to and taken from")
+    parser.add_argument("--cells", action="append", default=[], help="part of a name of a line of the false splits")
     parser.add_argument("--markdown", type=Path, help="write the table here too")
     options = parser.parse_args()
-    lines = [line for name in options.only for line in GATES[name](options.share, options.jobs)]
+    more = {"splits": (options.keep, options.cells)}
+    lines = [line for name in options.only for line in GATES[name](options.share, options.jobs, *more.get(name, ()))]
     table = Table("what", "simulations", "found", "gate", "met")
     word = {True: "yes", False: "NO", None: ""}
     for line in lines:
