@@ -111,7 +111,20 @@ def test_nhefs_bootstrap_error_is_that_of_m_estimation(nhefs_fit) -> None:
     climbers = [Climber.of(f, nhefs_fit.weights.case) for f in nhefs_fit.weights.nodes]
     together = _batch(nhefs_fit, counts, climbers)
     for r in range(2):  # the same draws one by one, through the whole chain
-        assert _one(nhefs_fit, counts[:, r]) == pytest.approx(together[r], abs=1e-5)
+        assert _one(nhefs_fit, counts[r]) == pytest.approx(together[r], abs=1e-5)
+
+
+def test_a_separated_replicate_has_its_limit(nhefs: pd.DataFrame) -> None:
+    """Nobody unseen in one level: the index runs off there, and all other probabilities are those of statsmodels."""
+    weights = Weights(nhefs, staying(f"seen ~ qsmk + {NHEFS}")).fit()
+    counts = draw(np.random.default_rng(2), len(nhefs), 3)
+    gone = ((nhefs["education"] == 1) & (nhefs["seen"] == 0)).to_numpy()  # the reference level, the hardest
+    counts[0, gone] = 0
+    found = Climber.of(weights.nodes[0], weights.case).other(counts)
+    for r, count in enumerate(counts):
+        model = smf.glm(f"seen ~ qsmk + {NHEFS}", nhefs, family=sm.families.Binomial(), freq_weights=count)
+        p = model.fit(maxiter=100, tol=1e-12).predict(nhefs)
+        assert 1 / (1 + found[r]) == pytest.approx(np.where(nhefs["seen"] == 1, p, 1 - p), abs=2e-5)
 
 
 def test_lalonde_att_by_logistic_weights(lalonde: pd.DataFrame) -> None:
