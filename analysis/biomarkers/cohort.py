@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.biomarkers.scores import Scores
+from analysis.report.biomarker_counts import PASSED, SCORED
 from analysis.trajectories.cohort import CohortError
 from analysis.warehouse import Warehouse
 
@@ -78,9 +79,9 @@ def read_target(
         found = found.assign(early_fall=np.where(seen, fall, np.nan))
     own = [c for c in ("score", "passed_qc", "in_derivation", *scores.covariates) if c in scores.frame]
     found = found.merge(scores.frame[["subject_id", *own]], on="subject_id", how="left")
-    flow.append(_stage(found[found["score"].notna()], "genotyped with a score"))
+    flow.append(_stage(found[found["score"].notna()], SCORED))
     typed = found["score"].notna() & found["passed_qc"].astype("boolean").fillna(False).astype(bool)
-    flow.append(_stage(found[typed], "and passed quality control"))
+    flow.append(_stage(found[typed], PASSED))
     found = found.assign(genotyped=typed.astype(int), score=found["score"].where(typed).astype(float))
     found["site"] = found["study_id"].astype(str) + ":" + found["site_no"].astype(str)
     if not typed.any():

@@ -37,6 +37,8 @@ DIFFERENCE, MARGINAL, ADJUSTED, RISK = (
 )  # fmt: skip
 RATIOS = (MARGINAL, ADJUSTED)
 ITERATIONS, TOLERANCE = 200, 1e-12
+MOST_EXPLAINED = 0.8
+"""More of the score's variance explained by what is adjusted for is a grave problem."""
 
 
 @dataclass(frozen=True)
@@ -223,11 +225,27 @@ def score_effect(
         )
     x, names, dropped = _columns(frame.iloc[rows], formula, s / unit, weights.total[rows])
     said += [Problem("covariates", f"column {n} says nothing: left out", "simplify", grave=False) for n in dropped]
+    share = _explained(x, weights.total[rows])
+    if share > MOST_EXPLAINED:
+        what = f"what is adjusted for explains {100 * share:.0f} % of the score: little of it is left"
+        remedy = "leave the score's variants out of the components (more variants of the genome), or adjust for less"
+        said.append(Problem("covariates", what, remedy))
     gamma, hessian, converged = _fit(evidence, at[rows], x, weights.total[rows], start)
     if not converged:
         remedy = "take fewer covariates; the classes tell too little apart"
         said.append(Problem("the score's model", "did not converge", remedy))
     return ScoreFit(weights, evidence, names, x, s, rows, at[rows], gamma, hessian, unit, tuple(said))
+
+
+def _explained(x: Array, w: Array) -> float:
+    """Share of the variance of the score (column 1) that the other columns explain."""
+    if x.shape[1] < 3:
+        return 0.0
+    root = np.sqrt(w)
+    others = np.delete(x, 1, axis=1) * root[:, None]
+    s = (x[:, 1] - np.average(x[:, 1], weights=w)) * root
+    fitted = others @ np.linalg.lstsq(others, s, rcond=None)[0]
+    return float(fitted @ fitted) / max(float(s @ s), 1e-300)
 
 
 def _columns(frame: pd.DataFrame, formula: str, s: Array, w: Array) -> tuple[Array, tuple[str, ...], list[str]]:

@@ -15,7 +15,7 @@ from analysis.biomarkers import evidence
 from analysis.biomarkers.cohort import EARLY, TYPED, selection_formula
 from analysis.biomarkers.estimate import DIFFERENCE, RATIOS, ScoreFit, score_effect
 from analysis.biomarkers.outcome import Outcome
-from analysis.biomarkers.scores import BATCHES, Scores
+from analysis.biomarkers.scores import COMPONENTS
 from analysis.twostep.stack import spread, union
 from analysis.weighting.covariates import inverse
 from analysis.weighting.errors import Problem, WeightingError
@@ -49,7 +49,7 @@ class StudyFit:
         return self.primary.problems
 
 
-def study_fit(study: str, frame: pd.DataFrame, outcome: Outcome, asked: Asked, scores: Scores) -> StudyFit:
+def study_fit(study: str, frame: pd.DataFrame, outcome: Outcome, asked: Asked) -> StudyFit:
     """Selection weights by the plan's node, and the primary estimate. Raises WeightingError."""
     frame = frame.copy()
     marginal = pd.Series(outcome.evidence.marginal, index=outcome.evidence.persons)
@@ -63,7 +63,7 @@ def study_fit(study: str, frame: pd.DataFrame, outcome: Outcome, asked: Asked, s
     node = genotyped(formula, method=asked.method)
     every = _fitted(here, node, asked)
     fitted = every[0]
-    adjust = asked.adjust or adjustment(fitted.frame, scores)
+    adjust = asked.adjust or adjustment(fitted.frame)
     adjust = adjust if "~" in adjust else f"~ {adjust}"
     fits = tuple(score_effect(w, outcome.evidence, "score", adjust) for w in every)
     return StudyFit(study, fitted, fits[0], adjust, fits if len(fits) > 1 else ())
@@ -86,14 +86,37 @@ def _fitted(here: pd.DataFrame, node: Node, asked: Asked) -> tuple[FittedWeights
     return tuple(replace(f, said=(found.problems[0], *f.said)) for f in found.fits)
 
 
-def adjustment(frame: pd.DataFrame, scores: Scores) -> str:
-    """The plan's covariates as far as they are there and vary among the scored: PC1-5, array, age, sex."""
+PLANNED = (*COMPONENTS, "array", "age", "sex")
+"""What the plan adjusts for."""
+
+
+def adjustment(frame: pd.DataFrame) -> str:
+    """PLANNED as far as it is there for all of the scored and varies among them."""
     typed = frame[frame["score"].notna()]
-    terms = []
-    for c in (*scores.covariates, "age", "sex"):
-        if c in typed.columns and typed[c].notna().all() and typed[c].nunique() > 1:
-            terms.append(f"C({c})" if c in BATCHES else c)
+    terms = [f"C({c})" if c == "array" else c for c in PLANNED if _lack(typed, c) is None]
     return f"~ {' + '.join(terms) or '1'}"
+
+
+def not_adjusted(fit: StudyFit) -> list[str]:
+    """What of PLANNED is not adjusted for although it differs between persons, with the reason."""
+    typed = fit.weights.frame[fit.weights.frame["score"].notna()]
+    reasons: dict[str, list[str]] = {}
+    for c in PLANNED:
+        why = _lack(typed, c)
+        if why is not None and why != SAME:
+            reasons.setdefault(why, []).append(c)
+    return [f"{fit.study}: not adjusted for {', '.join(names)}, {why}" for why, names in reasons.items()]
+
+
+SAME = "the same for all"
+
+
+def _lack(typed: pd.DataFrame, column: str) -> str | None:
+    if column not in typed.columns or not typed[column].notna().any():
+        return "not known"
+    if typed[column].isna().any():
+        return "not known for all of the scored"
+    return SAME if typed[column].nunique() == 1 else None
 
 
 def lines(

@@ -18,11 +18,14 @@ from analysis.biomarkers.estimate import DIFFERENCE, RATIOS
 from analysis.biomarkers.estimators import PRIMARY, StudyFit, study_fit
 from analysis.biomarkers.outcome import Outcome, read_outcome
 from analysis.biomarkers.power import needed_odds_ratio
-from analysis.biomarkers.scores import Scores, from_table, from_weights
+from analysis.biomarkers.scores import Scores, from_table, from_weights, with_genotyping
 from analysis.plan import Plan, read_plan
+from analysis.report.biomarker_counts import may_be_shown
+from analysis.report.disclosure import minimum_count
 from analysis.results import Stamp, results_file, stamp_of, write_result
 from analysis.trajectories.cohort import CohortError
 from analysis.warehouse import Warehouse, connect
+from analysis.weighting.covariates import variables
 from analysis.weighting.errors import WeightingError
 
 Say = Callable[[str], None]
@@ -35,7 +38,8 @@ class Asked:
 
     studies: each analysed by itself, then pooled. draw_week: week of the blood draw; None: not known. ancestry: a
     condition on the persons of the target, e.g. `race == 'white'`. selection, adjust: formulas. missing: of covariates
-    of the selection model. replicates: bootstraps of the whole chain; 0: none.
+    of the selection model. replicates: bootstraps of the whole chain; 0: none. minimum: smallest count shown; None:
+    TRD_MIN_CELL, else 5.
     """
 
     weights: Path | None = None
@@ -56,11 +60,12 @@ class Asked:
     replicates: int = 0
     landmarks: tuple[float, ...] = (2.0, 4.0)
     seed: int = 1
+    minimum: int | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run found; `tables` are written as `results.biomarker_<name>`."""
+    """What a run found; `tables` are written as `results.biomarker_<name>`, small counts withheld."""
 
     run_id: str
     stamp: Stamp
@@ -88,12 +93,14 @@ def run_biomarker(database: Path, asked: Asked, say: Say = lambda what: None) ->
 
 def _scores(warehouse: Warehouse, asked: Asked) -> Scores:
     if asked.scores is not None:
-        return from_table(asked.scores)
-    assert asked.weights is not None
-    return from_weights(
-        warehouse, asked.weights, asked.studies, mode=asked.mode, variant=asked.variant,
-        allow_derivation=asked.in_derivation,
-    )  # fmt: skip
+        found = from_table(asked.scores)
+    else:
+        assert asked.weights is not None
+        found = from_weights(
+            warehouse, asked.weights, asked.studies, mode=asked.mode, variant=asked.variant,
+            allow_derivation=asked.in_derivation,
+        )  # fmt: skip
+    return with_genotyping(warehouse, found, asked.studies)
 
 
 def _landmarks(warehouse: Warehouse, asked: Asked, scores: Scores) -> dict[float, Target]:
@@ -116,11 +123,11 @@ def _run(
     for study in asked.studies:
         frame = target.frame[target.frame["study_id"] == study]
         say(f"{study}: weights and effects")
-        fit = study_fit(study, frame, outcome, asked, scores)
+        fit = study_fit(study, frame, outcome, asked)
         fits.append(fit)
         effects.append(estimators.table(fit, outcome, asked, aim["truncation"]))
         for week, mark in marks.items():
-            effects.append(_landmark(study, week, mark, outcome, asked, scores))
+            effects.append(_landmark(study, week, mark, outcome, asked))
         n = aim["shuffles"] if asked.shuffles is None else asked.shuffles
         if n:
             turned = sensitivity.shuffled(
@@ -148,7 +155,7 @@ def _run(
     tables = {
         "runs": pd.DataFrame([_about(asked, plan, scores, target, outcome, fits, every)]),
         "flow": target.flow,
-        "balance": pd.concat([f.weights.balance().assign(study=f.study) for f in fits], ignore_index=True),
+        "balance": pd.concat([_balance(f) for f in fits], ignore_index=True),
         "weights": pd.concat([f.weights.summary().assign(study_id=f.study) for f in fits], ignore_index=True),
         "overlap": pd.concat([f.weights.overlap().assign(study_id=f.study) for f in fits], ignore_index=True),
         "effects": every,
@@ -156,10 +163,14 @@ def _run(
         "truncation": pd.concat(paths, ignore_index=True),
         "derivation": _derivation(scores, target),
         "problems": pd.DataFrame(
-            [{"study_id": f.study, "problem": str(p), "grave": p.grave} for f in fits for p in f.problems],
-            columns=["study_id", "problem", "grave"],
+            [
+                {"study_id": f.study, "problem": problem, "grave": grave}
+                for f in fits
+                for problem, grave in [(str(p), p.grave) for p in f.problems] or [("no problem was found", False)]
+            ]
         ),
     }
+    tables = may_be_shown(tables, minimum_count(asked.minimum))
     say("writing")
     for name, table in tables.items():
         table.insert(0, "run_id", run_id)
@@ -168,15 +179,25 @@ def _run(
     return Run(run_id, stamp, str(tables["runs"]["verdict"].iloc[0]), tuple(fits), tables)
 
 
-def _landmark(study: str, week: float, mark: Target, outcome: Outcome, asked: Asked, scores: Scores) -> pd.DataFrame:
+def _landmark(study: str, week: float, mark: Target, outcome: Outcome, asked: Asked) -> pd.DataFrame:
     """The effect among those in study at a landmark, weighted by what was known until then."""
     frame = mark.frame[mark.frame["study_id"] == study]
     try:
-        fit = study_fit(study, frame, outcome, asked, scores)
+        fit = study_fit(study, frame, outcome, asked)
     except WeightingError as error:
         return estimators.failed(study, f"landmark week {week:g}", str(error))
     what = f"in study at week {week:g}, weighted also by the course until then (the day of the draw is not known)"
     return estimators.lines(study, f"landmark week {week:g}", what, fit.primary, fit.weights.ess)
+
+
+def _balance(fit: StudyFit) -> pd.DataFrame:
+    """Balance with the covariate that each level belongs to, in `variable`."""
+    found = fit.weights.balance().assign(study=fit.study)
+    known = variables(fit.weights.nodes[0].node.formula, fit.weights.frame)
+    own = [max((v for v in known if c == v or c.startswith(f"{v}_")), key=len, default=c) for c in found["covariate"]]
+    # a column that marks missing values is a covariate of its own
+    marks = found["covariate"].isin(fit.weights.frame.columns)
+    return found.assign(variable=np.where(marks, found["covariate"], own))
 
 
 def _adjusted(effects: pd.DataFrame) -> pd.DataFrame:
@@ -216,7 +237,7 @@ def _about(
     fits: list[StudyFit],
     effects: pd.DataFrame,
 ) -> dict[str, object]:
-    departed = _departed(asked, plan, scores)
+    departed = _departed(asked, plan, fits)
     circular = bool(target.frame.get("in_derivation", pd.Series(dtype="boolean")).astype("boolean").eq(True).any())
     n_typed = int(target.frame["score"].notna().sum())
     share = float(outcome.evidence.marginal.mean())
@@ -243,7 +264,7 @@ def _about(
     }
 
 
-def _departed(asked: Asked, plan: Plan, scores: Scores) -> list[str]:
+def _departed(asked: Asked, plan: Plan, fits: list[StudyFit]) -> list[str]:
     lines = []
     if asked.shuffles is not None and asked.shuffles != plan.aim_d["shuffles"]:
         lines.append(f"shuffles: {asked.shuffles} instead of {plan.aim_d['shuffles']}")
@@ -253,9 +274,8 @@ def _departed(asked: Asked, plan: Plan, scores: Scores) -> list[str]:
         lines.append(f"outcome: {asked.outcome} instead of tf")
     if asked.selection or asked.adjust:
         lines.append("own formulas of selection or adjustment")
-    lacking = [c for c in (*(f"PC{i}" for i in range(1, 6)), "array") if c not in scores.covariates]
-    if lacking and not asked.adjust:
-        lines.append(f"not adjusted for {', '.join(lacking)}: not among the scores")
+    if not asked.adjust:
+        lines += [line for f in fits for line in estimators.not_adjusted(f)]
     if asked.in_derivation:
         lines.append("tested where it was derived")
     return lines

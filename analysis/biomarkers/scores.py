@@ -1,19 +1,20 @@
 """The score of each person: from genotypes by a weights file, from variants in `cdm.genotypes`, or from a table.
 
 A table has one row per person: `subject_id`, `score`, and what is adjusted for where it is there (`PC1` … `PC5`,
-`array`, `batch`); `passed_qc` and `in_derivation` where known.
+`array`, `batch`); `passed_qc` and `in_derivation` where known. Components, array and batch that it does not have come
+from the warehouse, which computed them when genotypes were landed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from analysis.genetics.landed import landed_sets
+from analysis.genetics.landed import GENOTYPED, landed_sets
 from analysis.genetics.matrix import Dosages, Ints, Matrix, tidy_persons, tidy_variants
 from analysis.genetics.score import overlap, refuse_overlap, score_matrix, score_persons
 from analysis.genetics.weights import read_weights
@@ -37,7 +38,7 @@ class Scores:
 
     @property
     def covariates(self) -> list[str]:
-        """Columns of the plan's adjustment that are there."""
+        """Columns of genotyping that are there and may be adjusted for."""
         return [c for c in (*COMPONENTS, *BATCHES) if c in self.frame.columns and self.frame[c].notna().any()]
 
 
@@ -109,6 +110,32 @@ def from_weights(
     frame = pd.concat(parts, ignore_index=True)
     frame["in_derivation"] = overlap(chosen, frame)
     return Scores(frame, chosen.weights_id, (*chosen.warnings, *lines), chosen.derivation_studies)
+
+
+def with_genotyping(warehouse: Warehouse, scores: Scores, studies: Sequence[str]) -> Scores:
+    """`scores` with components, array and batch from `marts.genotyped_persons`, as far as they lack them.
+
+    Of the set that was scored where the scores tell it, else of the person's chosen one. Components of several sets of
+    a study were computed apart: that is said.
+    """
+    lacking = [c for c in (*COMPONENTS, *BATCHES) if c not in scores.covariates]
+    if not lacking or GENOTYPED not in warehouse.columns:
+        return scores
+    listed = ", ".join(f":s{i}" for i in range(len(studies)))
+    known = warehouse.frame(
+        f"select * from {GENOTYPED} where study_id in ({listed})", **{f"s{i}": s for i, s in enumerate(studies)}
+    ).rename(columns={"array_name": "array"} | {c.lower(): c for c in COMPONENTS})
+    key = ["subject_id", "set_id"] if "set_id" in scores.frame.columns else ["subject_id"]
+    known = known.astype(dict.fromkeys(COMPONENTS, float) | dict.fromkeys(key, str))
+    known = known.sort_values("is_chosen", ascending=False, kind="stable").drop_duplicates(key)
+    own = scores.frame.drop(columns=lacking, errors="ignore").astype(dict.fromkeys(key, str))
+    found = own.merge(known[[*key, *lacking]], on=key, how="left", validate="one_to_one")
+    said = list(scores.warnings)
+    if set(COMPONENTS) & set(lacking):
+        for study, part in known[known["PC1"].notna()].groupby("study_id"):
+            if part["set_id"].nunique() > 1:
+                said.append(f"{study}: components of {part['set_id'].nunique()} sets of genotypes were computed apart")
+    return replace(scores, frame=found, warnings=tuple(said))
 
 
 def from_table(path: Path, score: str = "score") -> Scores:

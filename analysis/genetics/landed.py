@@ -18,6 +18,8 @@ from analysis.genetics.errors import GeneticsError
 from analysis.genetics.matrix import Matrix, open_matrix
 from analysis.warehouse import connect
 
+GENOTYPED = "marts.genotyped_persons"
+
 
 @dataclass(frozen=True)
 class LandedSet:
@@ -65,9 +67,7 @@ def genotyped_persons(database: Path, studies: Sequence[str] | None = None) -> p
     warehouse was built without the table.
     """
     with connect(database) as warehouse:
-        if "marts.genotyped_persons" not in warehouse.columns:
-            raise GeneticsError(
-                "the warehouse has no table marts.genotyped_persons", remedy="Build it again: trd build"
-            )
-        found = warehouse.table("marts.genotyped_persons")
+        if GENOTYPED not in warehouse.columns:
+            raise GeneticsError(f"the warehouse has no table {GENOTYPED}", remedy="Build it again: trd build")
+        found = warehouse.table(GENOTYPED)
     return found if studies is None else found[found["study_id"].isin(list(studies))].reset_index(drop=True)

@@ -4,22 +4,21 @@ person, no identifier and no histogram of persons enters the page.
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from analysis.report import figures
-from analysis.report.disclosure import Counts, Published
+from analysis.report.biomarker_counts import balance as shown_balance
+from analysis.report.biomarker_counts import masked, stages
+from analysis.report.disclosure import Shown
 from analysis.report.shown import about, is_current
 from analysis.warehouse import Warehouse
 
 DIFFERENCE, PRIMARY = "difference in P per SD", "weighted (primary)"
 BEFORE, AFTER = "#d8a47f", "#2f6f8f"
 ODDS = ("marginal odds ratio per SD", "adjusted odds ratio per SD")
-_COUNTED = re.compile(r"(?<![\w.])(\d+)(?= (?:of|persons|weighted)\b|\))")
 
 
 def sections(warehouse: Warehouse, minimum: int) -> list[dict[str, Any]]:
@@ -32,16 +31,16 @@ def sections(warehouse: Warehouse, minimum: int) -> list[dict[str, Any]]:
 
 def _section(warehouse: Warehouse, run: dict[Any, Any], minimum: int) -> dict[str, Any]:
     name, studies = str(run["run_id"]), str(run["studies"]).split(";")
-    effects, flow = _of(warehouse, "effects", name), _of(warehouse, "flow", name)
-    balance = _shown(_of(warehouse, "balance", name), minimum)
-    cells, stages = _flow(flow, minimum)
-    hidden = any(cells[key].value is None for key in cells.cells)
+    effects = _of(warehouse, "effects", name)
+    balance = shown_balance(_of(warehouse, "balance", name), minimum)
+    flow = _flow(_of(warehouse, "flow", name), minimum)
+    hidden = any(cell.value is None for cells in flow.values() for _, cell in cells)
     drawn = f"biomarker-{name}".replace("_", "-").replace(".", "-")
     return {
         "run": {**run, "power_text": "" if hidden else run["power_text"]},
         "synthetic": bool(run["is_synthetic"]),
         "is_current": is_current(warehouse, studies, str(run["release"])),
-        "flow": [(study, [(stage, cells[(study, stage)]) for stage in own]) for study, own in stages.items()],
+        "flow": list(flow.items()),
         "weights": _of(warehouse, "weights", name).to_dict("records"),
         "effects": _effects(effects),
         "balance": balance.to_dict("records"),
@@ -63,21 +62,17 @@ def _of(warehouse: Warehouse, table: str, run_id: str) -> pd.DataFrame:
     return warehouse.frame(f"select * from results.biomarker_{table} where run_id = :run", run=run_id)
 
 
-def masked(text: str, minimum: int) -> str:
-    """A sentence whose small counts are not said."""
-    return _COUNTED.sub(lambda m: f"<{minimum}" if 0 < int(m[1]) < minimum else m[1], text)
-
-
-def _flow(flow: pd.DataFrame, minimum: int) -> tuple[Published, dict[str, list[str]]]:
-    """Persons at each stage, each within the one before."""
-    counts, stages = Counts(), {}
-    for study, own in flow.groupby("study_id", sort=False):
-        pairs = zip(own["stage"].astype(str), own["n"].to_numpy(dtype=int), strict=True)
-        keys = [counts.add((str(study), stage), int(n), 2) for stage, n in pairs]
-        for outer, inner in pairwise(keys):
-            counts.within(inner, outer)
-        stages[str(study)] = [k[1] for k in keys]
-    return counts.protect(minimum), stages
+def _flow(flow: pd.DataFrame, minimum: int) -> dict[str, list[tuple[str, Shown]]]:
+    """Persons at each stage, as the run wrote them and by this page's rule."""
+    known = flow[flow["n"].notna()]
+    published = stages(known)[0].protect(minimum)
+    found: dict[str, list[tuple[str, Shown]]] = {}
+    for row in flow.to_dict("records"):
+        study, stage = str(row["study_id"]), str(row["stage"])
+        withheld = Shown(None, "withheld", str(row["shown"]))
+        cell = withheld if pd.isna(row["n"]) else published[("flow", study, stage)]
+        found.setdefault(study, []).append((stage, cell))
+    return found
 
 
 def _effects(effects: pd.DataFrame) -> list[dict[str, Any]]:
@@ -95,19 +90,6 @@ def _effects(effects: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return found
-
-
-def _shown(balance: pd.DataFrame, minimum: int) -> pd.DataFrame:
-    """Balance without levels so rare that a mean would give a small count away."""
-    if balance.empty:
-        return balance
-    found = balance.astype({c: float for c in balance.columns if c.startswith(("mean", "smd", "ks", "n_", "variance"))})
-    few = pd.Series(False, index=found.index)
-    for side in ("a", "b"):
-        n = found[f"mean_{side}_before"] * found[f"n_{side}"]
-        rest = found[f"n_{side}"] - n
-        few |= (found["kind"] == "binary") & (((n > 0) & (n < minimum)) | ((rest > 0) & (rest < minimum)))
-    return found[~few]
 
 
 def _figure(frame: pd.DataFrame, name: str, draw: Any) -> figures.Figure:

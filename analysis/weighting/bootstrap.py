@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,10 +27,12 @@ Array = NDArray[np.float64]
 
 CHUNK = 64
 """Replicates that are climbed together and stay in the cache."""
-LEFT = 1e-9
+LEFT = 1e-8
 """Units of the log-likelihood: a replicate with less to gain is done."""
-SINGLE = 6
-"""Steps in single precision."""
+CHORD, FEW = 2, 6
+"""The step that takes the last information again, and that from which few are left, which are separated."""
+LONGER = 4.0
+"""How much longer steps are made where the index runs off."""
 Singles = NDArray[np.float32]
 
 
@@ -82,7 +85,7 @@ def bootstrap(
         while done < replicates:
             counts = draw(rng, n, min(CHUNK, replicates - done) if fast else 1)
             try:
-                made = _batch(fit, counts, climbers) if fast else _one(fit, counts[:, 0])[None]
+                made = _batch(fit, counts, climbers) if fast else _one(fit, counts[0])[None]
             except WeightingError:
                 made = np.full((1, len(fit.b)), np.nan)
             good = np.isfinite(made).all(axis=1)
@@ -96,11 +99,10 @@ def bootstrap(
 
 
 def draw(rng: np.random.Generator, n: int, replicates: int) -> Array:
-    """(n, replicates): how often each person is drawn."""
+    """(replicates, n): how often each person is drawn."""
     picked = rng.integers(0, n, (replicates, n), dtype=np.int32).astype(np.int64)
     picked += np.arange(replicates)[:, None] * n
-    counts = np.bincount(picked.ravel(), minlength=replicates * n).reshape(replicates, n)
-    return np.ascontiguousarray(counts.T, dtype=float)
+    return np.bincount(picked.ravel(), minlength=replicates * n).reshape(replicates, n).astype(float)
 
 
 def can_batch(fit: WeightedFit) -> bool:
@@ -121,15 +123,17 @@ def can_batch(fit: WeightedFit) -> bool:
 
 @dataclass(frozen=True)
 class Climber:
-    """A logistic node made ready for many replicates: its columns, their products in single precision, the solution of
-    the sample (`b` (p,), probabilities `p` (m,)) from which every replicate starts.
+    """A logistic node made ready for many replicates: its columns `x` (p, m), signed so that `b @ x` is the index of
+    the outcome that was not had, their products in single precision, and the solution of the sample (`b` (p,), its odds
+    `odds` (m,), inverse information `bread`) from which every replicate starts.
     """
 
     node: FittedNode
     x: Array
     t: NDArray[np.bool_]
     b: Array
-    p: Array
+    odds: Singles
+    bread: Array
     x_single: Singles
     products: Singles
     upper: tuple[NDArray[np.intp], ...]
@@ -140,142 +144,148 @@ class Climber:
         rows, x = f.factor.rows, f.factor.parts[0].blocks[0].x
         t = f.groups[rows] == 1
         start = solve(LOGISTIC, x, t.astype(float), case[rows])
-        upper = tuple(np.asarray(i, dtype=np.intp) for i in np.triu_indices(x.shape[1]))
-        products = np.ascontiguousarray((x[:, upper[0]] * x[:, upper[1]]).T, dtype=np.float32)
-        return cls(f, x, t, start.b, expit(start.e), x.astype(np.float32), products, upper)
+        p = expit(start.e)
+        bread = np.linalg.pinv((x * (case[rows] * p * (1 - p))[:, None]).T @ x, hermitian=True)
+        signed = np.ascontiguousarray(np.where(t[:, None], -x, x).T)
+        single = signed.astype(np.float32)
+        products = np.concatenate([single[j] * single[j:] for j in range(len(single))])
+        upper = tuple(np.asarray(i, dtype=np.intp) for i in np.triu_indices(len(single)))
+        return cls(f, signed, t, start.b, _odds(start.b.astype(np.float32) @ single), bread, single, products, upper)
 
     def information(self, weighted: Singles) -> Array:
-        """(R, p, p) of rows weighted by `weighted` (m, R)."""
-        p = self.x.shape[1]
-        found = np.empty((weighted.shape[1], p, p))
-        found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = (self.products @ weighted).T
+        """(R, p, p) of persons weighted by `weighted` (R, m)."""
+        p = len(self.x)
+        found = np.empty((len(weighted), p, p))
+        found[:, self.upper[0], self.upper[1]] = found[:, self.upper[1], self.upper[0]] = weighted @ self.products.T
         return found
 
-    def probabilities(self, c: Array, rounds: int = 60) -> Array:
-        """(m, R) fitted probabilities with rows counted `c` (m, R) times; missing where there is no solution.
+    def _exactly(self, weighted: NDArray[Any]) -> Array:
+        """The same in double precision."""
+        return np.stack([(self.x * w) @ self.x.T for w in weighted])
 
-        Two Newton steps and some with the last information, in single precision, which leaves probabilities right to
-        six digits; replicates that are slow go on in double. Judged by what is left to gain: where a drawn sample is
-        separated the index runs off, and its probabilities are there.
+    def other(self, c: NDArray[Any], rounds: int = 60) -> Singles:
+        """(R, m) fitted odds of the outcome that was not had, with persons counted `c` (R, m) times; missing where
+        there is no solution.
+
+        A step with the information of the sample, then Newton steps and one with the last information, in single
+        precision: odds are right to six digits, however small. The few that are left go on in double. Judged by what is
+        left to gain: where a drawn sample is separated the index runs off, and its odds are there; such steps gain e
+        times less each, and are lengthened.
         """
-        c32 = c.astype(np.float32)
-        target = self.x_single.T @ np.where(self.t[:, None], c32, np.float32(0))
-        b = np.repeat(self.b[:, None], c.shape[1], axis=1)
-        info = np.zeros((c.shape[1], len(self.b), len(self.b)))
-        slow = np.zeros(c.shape[1], dtype=bool)
-        single = np.empty(c.shape, dtype=np.float32)
-        for step in range(SINGLE):
+        found, at = np.empty(0, dtype=np.float32), np.arange(len(c))
+        x: NDArray[Any] = self.x_single
+        c = c.astype(np.float32)
+        b = np.repeat(self.b[None], len(c), axis=0)
+        last, length = np.full(len(c), np.inf), np.ones(len(c))
+        odds, info = np.repeat(self.odds[None], len(c), axis=0), np.empty(0)
+        for step in range(rounds):
+            if step == FEW:
+                c, x = c.astype(float), self.x
             if step:
-                single = _expit(self.x_single @ b.astype(np.float32))
-            else:
-                single[:] = self.p[:, None]
-            weighted = c32 * single
-            gradient = np.asarray(target - self.x_single.T @ weighted, dtype=float)
-            if step < 2 or step == 3:
-                info = self.information(weighted * (1 - single))
-            change = _step(info, gradient)
-            slow = np.einsum("ir,ir->r", gradient, change) > LEFT
-            if not slow.any():
-                break
-            b += np.clip(change, -3, 3)
-        chance = single.astype(float)
-        if slow.any():
-            chance[:, slow] = self._finish(c[:, slow], b[:, slow], rounds)
-        return chance
-
-    def _finish(self, c: Array, b: Array, rounds: int) -> Array:
-        """Newton's method in double precision."""
-        target = self.x[self.t].T @ c[self.t]
-        chance = expit(self.x @ b)
-        active = np.arange(c.shape[1])
-        for _ in range(rounds):
-            now = chance[:, active]
-            gradient = target[:, active] - self.x.T @ (c[:, active] * now)
-            info = self.information((c[:, active] * now * (1 - now)).astype(np.float32))
-            change = _step(info, gradient)
-            slow = np.einsum("ir,ir->r", gradient, change) > LEFT
-            active, change = active[slow], change[:, slow]
-            if not len(active):
-                return chance
-            b[:, active] += np.clip(change, -3, 3)
-            chance[:, active] = expit(self.x @ b[:, active])
-        chance[:, active] = np.nan
-        return chance
+                odds = _odds(b.astype(x.dtype) @ x)
+            chance = odds / (1 + odds)
+            short = c * chance
+            gradient = np.asarray(short @ x.T, dtype=float)
+            if step > CHORD + 1:
+                # who is done is told by the last information, before another is computed
+                slow = np.abs(_gain(gradient, _step(info, gradient))) > LEFT
+                if not slow.any():
+                    break
+                if 2 * slow.sum() <= len(slow):
+                    if not found.size:
+                        found = np.full(c.shape, np.nan, dtype=np.float32)
+                    found[at[~slow]] = odds[~slow]
+                    at, c, b, last, length = at[slow], c[slow], b[slow], last[slow], length[slow]
+                    odds, chance, short, gradient = odds[slow], chance[slow], short[slow], gradient[slow]
+            if step and step != CHORD:
+                chance *= short
+                np.subtract(short, chance, out=chance)
+                info = self.information(chance) if step < FEW else self._exactly(chance)
+            change = _step(info, gradient) if step else gradient @ self.bread
+            gain = _gain(gradient, change)
+            if step > CHORD:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    length = np.where(np.abs(np.log(gain / last) + length) < 0.3 * length, LONGER, 1.0)
+            b = b - length[:, None] * np.clip(change, -3, 3)
+            last = gain
+        else:
+            odds = np.full_like(odds, np.nan)
+        if not found.size:
+            return odds.astype(np.float32, copy=False)
+        found[at] = odds
+        return found
 
 
-def _expit(e: Singles) -> Singles:
-    """In place and in single precision."""
-    np.negative(e, out=e)
-    np.exp(e, out=e)
-    e += 1
-    np.reciprocal(e, out=e)
-    return e
+def _odds(e: NDArray[Any]) -> NDArray[Any]:
+    """exp(e), in place."""
+    np.minimum(e, e.dtype.type(80), out=e)
+    return np.exp(e, out=e)
+
+
+def _gain(gradient: Array, change: Array) -> Array:
+    """(R,): what a step promises to gain."""
+    return np.einsum("ri,ri->r", gradient, change)
 
 
 def _step(info: Array, gradient: Array) -> Array:
-    """(p, R): info (R, p, p) solved for the gradient (p, R)."""
-    right = np.ascontiguousarray(gradient.T, dtype=float)[:, :, None]
+    """(R, p): info (R, p, p) solved for the gradient (R, p)."""
     try:
-        found = np.linalg.solve(info, right)
+        found = np.linalg.solve(info, gradient[:, :, None])
     except np.linalg.LinAlgError:
-        found = np.linalg.pinv(info) @ right
-    return np.asarray(found[:, :, 0].T, dtype=float)
+        found = np.linalg.pinv(info) @ gradient[:, :, None]
+    return np.asarray(found[:, :, 0], dtype=float)
 
 
 def _batch(fit: WeightedFit, counts: Array, climbers: Sequence[Climber]) -> Array:
-    """(replicates, terms)."""
+    """(replicates, terms), of persons counted `counts` (replicates, n) times."""
     weights, used = fit.weights, fit.rows
-    total = counts if (weights.case == 1).all() else counts * weights.case[:, None]
-    everybody = len(used) == len(total)
-    w = total.copy() if everybody else total[used]
+    total = counts if (weights.case == 1).all() else counts * weights.case
+    w = total
     for climber in climbers:
-        factor = _factor(climber, total)
-        w *= factor if everybody else factor[used]
+        w = w * _factor(climber, total)
+    if len(used) < total.shape[1]:
+        w = w[:, used]
     p = fit.x.shape[1]
     upper = np.triu_indices(p)
-    gram = np.zeros((counts.shape[1], p, p))
-    flat = (fit.x[:, upper[0]] * fit.x[:, upper[1]]).T @ w
-    gram[:, upper[0], upper[1]] = gram[:, upper[1], upper[0]] = flat.T
-    return _solve(gram, (fit.x * fit.y[:, None]).T @ w).T
+    gram = np.zeros((len(counts), p, p))
+    gram[:, upper[0], upper[1]] = gram[:, upper[1], upper[0]] = w @ (fit.x[:, upper[0]] * fit.x[:, upper[1]])
+    return _solve(gram, w @ (fit.x * fit.y[:, None]))
 
 
-def _factor(climber: Climber, total: Array) -> Array:
-    """(n, replicates): the node's factor in each replicate."""
+def _factor(climber: Climber, total: Array) -> Array | Singles:
+    """(replicates, n): the node's factor in each replicate."""
     f, t, node = climber.node, climber.t, climber.node.node
     rows = f.factor.rows
-    c = total[rows] if len(rows) < len(total) else total
-    p = climber.probabilities(c)
-    if node.kind == "selection":
-        found = np.where(t[:, None], (1 - p) / p if node.target == "rest" else 1 / p, 0.0)
-    elif node.estimand in ("ATT", "ATC"):
+    c = total[:, rows] if len(rows) < total.shape[1] else total
+    found = climber.other(c)
+    if node.kind == "treatment" and node.estimand == "ATO":
+        found /= 1 + found
+    elif node.kind == "treatment" and node.estimand in ("ATT", "ATC"):
         default = 1 if node.estimand == "ATT" else 0
         focal = f.levels.index(node.focal) if node.focal is not None else default
-        odds = p / (1 - p)
-        found = np.where(t[:, None], 1.0, odds) if focal == 1 else np.where(t[:, None], 1 / odds, 1.0)
-    else:
-        p[~t] = 1 - p[~t]
-        found = 1 - p if node.estimand == "ATO" else 1 / p
-    if node.stabilises:
-        q = c[t].sum(axis=0) / c.sum(axis=0)
-        found[t] *= q
-        if node.kind == "treatment":
-            found[~t] *= 1 - q
-    if len(rows) == len(total):
+        found[:, t == (focal == 1)] = 1
+    elif node.kind == "treatment" or node.target != "rest":
+        found += 1
+    share = (c @ t) / c.sum(axis=1)
+    yes = share if node.stabilises else np.ones(len(c))
+    no = np.zeros(len(c)) if node.kind == "selection" else 1 - share if node.stabilises else np.ones(len(c))
+    found *= np.where(t, yes[:, None], no[:, None]).astype(np.float32)
+    if len(rows) == total.shape[1]:
         return found
     out = np.zeros_like(total)
-    out[rows] = found
+    out[:, rows] = found
     return out
 
 
 def _solve(gram: Array, right: Array) -> Array:
-    """(p, R): gram (R, p, p) solved for right (p, R); missing where singular."""
+    """(R, p): gram (R, p, p) solved for right (R, p); missing where singular."""
     try:
-        return np.asarray(np.linalg.solve(gram, right.T[:, :, None])[:, :, 0].T, dtype=float)
+        return np.asarray(np.linalg.solve(gram, right[:, :, None])[:, :, 0], dtype=float)
     except np.linalg.LinAlgError:
         found = np.full_like(right, np.nan)
         for r in range(len(gram)):
             if np.linalg.cond(gram[r]) < 1e12:
-                found[:, r] = np.linalg.solve(gram[r], right[:, r])
+                found[r] = np.linalg.solve(gram[r], right[r])
         return found
 
 

@@ -68,6 +68,15 @@ class RobustFit:
                     rows.append({"contrast": label, **_line(measure, value, se, ratio, level), "errors": kind})
         return pd.DataFrame(rows).assign(estimator=self.estimator, target=self.target)
 
+    def pseudo_outcomes(self) -> Array:
+        """(k, n): what each person adds to the mean under each level; sums over the target's size are `values`.
+
+        Who is not seen adds the outcome model's mean. Averaging over those seen alone, as zEpid 0.9 does with a missing
+        outcome, gives the mean of another population than the target.
+        """
+        v, _ = target_population(self.weights, _treatment(self.weights))
+        return self.efficient * float(v.sum()) + self.values[:, None] * v
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What a reader must know of weights and outcome model."""

@@ -13,7 +13,7 @@ from harmonize.cli.app import JsonOption, command, warehouse_of
 from harmonize.published import connect
 
 SHOWN = {
-    "flow": "study_id stage n",
+    "flow": "study_id stage shown",
     "weights": "study_id factor n mean min max ess largest_share",
     "effects": "study_id estimator measure estimate lower upper p_value ess note",
     "sensitivity": "study_id check text",
@@ -177,7 +177,7 @@ def _show(tables: dict[str, pd.DataFrame], verdict: str, *, synthetic: bool) -> 
     about = tables["runs"].iloc[0]
     console.say(f"{about['run_id']}{', SYNTHETIC persons' if synthetic else ''}: {verdict}", "bold")
     console.say(f"Outcome: {about['outcome_text']}")
-    console.say(f"Target: {about['target']} ({about['n_target']} persons, {about['n_scored']} scored)")
+    console.say(f"Target: {about['target']} ({_said(about['n_target'])} persons, {_said(about['n_scored'])} scored)")
     console.say(f"Weights: {about['selection']}. Adjusted for: {about['adjusted_for']}")
     console.say(str(about["power_text"]))
     if about["deviations"]:
@@ -193,7 +193,13 @@ def _show(tables: dict[str, pd.DataFrame], verdict: str, *, synthetic: bool) -> 
         console.show_table(name, [c.replace("_", " ") for c in kept], rows)
 
 
+def _said(count: Any) -> str:
+    return "withheld:" if pd.isna(count) else f"{count:,}"
+
+
 def _short(value: Any) -> object:
+    if value is pd.NA:
+        return "withheld"
     if isinstance(value, float):
         return "" if value != value else f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
     return value

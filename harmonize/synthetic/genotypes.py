@@ -33,8 +33,8 @@ FORMATS = ("bed", "vcf", "dosage")
 BUILD = "GRCh38"
 MARK = "SYNTHETIC DATA. Nobody was measured: written by trd genotypes synth.\n"
 N_SCORE, N_STRUCTURE, N_X = 120, 3000, 150
-SHARE_OF_SCORE = 0.5
-"""Correlation of a score variant's disposition with the person's score; the sum over all is then nearly the score."""
+NOISE_OF_SCORE = 0.2
+"""Standard deviation of what keeps the weighted sum of the score's variants from being the person's score."""
 DRIFT = 0.08
 """F_ST of each ancestry from the common ancestors."""
 MISSING_CALLS = 0.003
@@ -132,13 +132,18 @@ def _draw(who: Persons, draws: Draws, structure: int) -> tuple[pd.DataFrame, Cal
 def _score_part(who: Persons, draws: Draws) -> tuple[pd.DataFrame, Calls]:
     each = np.arange(N_SCORE)
     share = 0.1 + 0.4 * draws.uniform("score variant frequency", each)
-    noise = draws.normals("score variant", who.number, N_SCORE).astype(np.float64)
+    normal = draws.normals("score variant", who.number, N_SCORE).astype(np.float64)
     # Of weights of both signs the score runs through the allele that raises it.
     sign = np.where(draws.chance("score variant sign", each, 0.5), 1.0, -1.0)
-    normal = SHARE_OF_SCORE * who.score[:, None] * sign + np.sqrt(1 - SHARE_OF_SCORE**2) * noise
     calls = (normal > ndtri((1 - share) ** 2)).astype(np.int8) + (normal > ndtri(1 - share**2)).astype(np.int8)
     size = 0.5 + draws.uniform("score variant size", each)
     raw = calls.astype(float) @ (size * sign)
+    # Whose sum is highest goes to whom the score is highest: the variants stay independent of each other, and no
+    # component of ancestry is the score.
+    near = who.score + NOISE_OF_SCORE * draws.normals("score noise", who.number, 1).astype(np.float64)[:, 0]
+    place = np.empty(len(raw), dtype=np.intp)
+    place[np.argsort(near, kind="stable")] = np.argsort(raw, kind="stable")
+    calls, raw = calls[place], raw[place]
     variants = _named(draws, "SYNS", each, chrom=1 + each % 22, pos=1_000_000 + 37_000 * each)
     spread = float(raw.std()) if len(raw) > 1 else 1.0
     return variants.assign(weight=np.round(size * sign / max(spread, 1e-9), 6)), calls
