@@ -5,7 +5,8 @@ For each size: synthetic raw Parquet as landing writes it, `bench/bare/stard.sql
 memory of the process. Landing of text is timed once per size up to --land-up-to.
 
 Then the same with all synthetic studies in one warehouse, --together persons of each, against bench/bare/<study>.sql of
-every study one after the other.
+every study one after the other. Tables of which bare writes fewer rows than the build accepts, or more than it reads,
+are named: then the two did not do the same work.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 REPO = Path(__file__).resolve().parent.parent
 THREADS = 2
 MEMORY = "4500MB"
+BARE_ROWS = "bare_rows.json"
 SUITES = {
     "build": ["--exclude", "path:models/marts", "path:models/quality/dq_result.sql", "resource_type:unit_test"],
     "marts": ["--select", "path:models/marts", "--exclude", "resource_type:unit_test"],
@@ -78,6 +80,7 @@ def main() -> None:
         for name, selection in SUITES.items():
             if name in wanted:
                 timings.append(measure(name, n, n_rows, options.runs, dbt(house, selection), house))
+        warn_of_other_work(house)
         if not options.json:
             show(timings)
     if options.together:
@@ -116,6 +119,7 @@ def measure_together(folder: Path, n: int, runs: int, wanted: list[str]) -> list
     for name, selection in SUITES.items():
         if name in wanted:
             timings.append(measure(f"{name}{title}", persons, n_rows, runs, dbt(house, selection), house))
+    warn_of_other_work(house)
     return timings
 
 
@@ -207,6 +211,8 @@ def bare(house: Path) -> None:
         connection.execute("set preserve_insertion_order = false")
         for study in made_studies(house):
             write_bare(connection, house / "raw" / study, study)
+        written = {study: table_rows(connection, study) for study in made_studies(house)}
+    (house / BARE_ROWS).write_text(json.dumps(written), encoding="utf-8")
     target.unlink()
 
 
@@ -229,6 +235,35 @@ def write_bare(connection: duckdb.DuckDBPyConnection, raw: Path, study: str) -> 
         connection.execute(f"create view raw_{study}.{form.stem} as select * from read_parquet('{form}')")
     connection.execute(f"set search_path = '{study},raw_{study}'")
     connection.execute((REPO / "bench" / "bare" / f"{study}.sql").read_text(encoding="utf-8"))
+
+
+def table_rows(connection: duckdb.DuckDBPyConnection, study: str) -> dict[str, int]:
+    """Rows of each table that bare wrote for a study."""
+    named = "select table_name from duckdb_tables() where schema_name = ? order by 1"
+    tables = [name for (name,) in connection.execute(named, [study]).fetchall()]
+    return {name: connection.table(f"{study}.{name}").count("*").fetchall()[0][0] for name in tables}
+
+
+def warn_of_other_work(house: Path) -> None:
+    """Name the tables of which bare writes another number of rows than the build, where both were run here.
+
+    Bare merges no duplicates: it writes at least the rows that the build accepts, and at most those it reads or makes.
+    """
+    import duckdb
+
+    written, built = house / BARE_ROWS, house / ".next" / "trd.duckdb"
+    if not written.exists() or not built.exists():
+        return
+    with duckdb.connect(str(built), read_only=True) as connection:
+        rows = connection.execute(
+            "select study_id, entity, n_accepted + n_generated, n_candidates + n_generated from quality.entity_rows"
+        ).fetchall()
+    bare_rows = json.loads(written.read_text(encoding="utf-8"))
+    for study, table, fewest, most in rows:
+        n = bare_rows.get(study, {}).get(table, 0)
+        if not fewest <= n <= most:
+            where = f"{house.name}: bare wrote {n:,} rows of {table} of {study}"
+            print(f"{where}, the build accepted {fewest:,} of {most:,}", file=sys.stderr)
 
 
 def raw_rows(path: Path) -> int:

@@ -87,7 +87,7 @@ def test_a_study_alone_is_as_beside_the_others(
 def test_the_yardstick_of_the_benchmark_writes_as_many_rows(together: Content, tmp_path: Path, name: str) -> None:
     """What `make bench` compares the build with is the same work: every table of the study, with as many rows.
 
-    STAR*D's yardstick is left out: it merges no duplicates, of which only that study has any.
+    STAR*D's yardstick merges no duplicates, of which only that study has any: test_whole_study.py looks at it.
     """
     synthetic(name).write_parquet(tmp_path, N, SEED)
     with duckdb.connect() as connection:

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from bench.run import table_rows, write_bare
 from harmonize.landing import land
 from harmonize.paths import REPO, Warehouse
 from harmonize.sources import study
@@ -55,6 +56,25 @@ def test_no_candidate_is_lost(house: Warehouse) -> None:
     assert all(row[2] == row[3] + row[4] + row[5] for row in found)
     landed = (house.root / "delivered").exists()
     assert bool(found) == landed
+
+
+def test_the_yardstick_of_the_benchmark_does_the_same_work(house: Warehouse) -> None:
+    """`bench/bare/stard.sql` merges and refuses nothing, so it writes every candidate row that the build reads.
+
+    Steps and visits it groups by step: as many steps as the build makes, and a boundary visit once for each step.
+    """
+    if not house.raw.joinpath("stard", "le01.parquet").exists() or not kit.query(house, "from cdm.subjects"):
+        pytest.skip("nothing landed")
+    with duckdb.connect() as connection:
+        write_bare(connection, house.raw / "stard", "stard")
+        bare = table_rows(connection, "stard")
+    read = dict(kit.query(house, "select entity, n_candidates from quality.entity_rows"))
+    made = dict(kit.query(house, "select entity, n_accepted + n_generated from quality.entity_rows"))
+    for table in ("subjects", "scales", "treatments", "history", "conditions"):
+        assert bare.pop(table) == read[table], table
+    assert bare.pop("steps") == made["steps"]
+    assert made["visits"] <= bare.pop("visits") < read["visits"]
+    assert bare == {}
 
 
 def test_clean_data_are_refused_only_for_an_unknown_rater(house: Warehouse) -> None:
