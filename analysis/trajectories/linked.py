@@ -109,7 +109,7 @@ def redone(design: Design, frame: pd.DataFrame) -> Design:
 class Carried:
     """A fit carried through the draws.
 
-    `table`: `quantity` (share, course, fixed …), `class`, `term` (week or name), estimate, se, df, share_of_link.
+    `table`: `quantity` (share, course, fall, fixed …), `class`, `term` (week or name), estimate, se, df, share_of_link.
     `labels` (draws, k) of the draws that converged; `persons`: p_tf and q, mean and standard deviation over them.
     """
 
@@ -136,7 +136,8 @@ def carried(
     jobs: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Carried:
-    """Fit the model of `fit` to each draw and combine: shares, courses at `grid`, parameters; labels by `rule`, q.
+    """Fit the model of `fit` to each draw and combine: shares, courses and falls from the mean baseline of the draw at
+    `grid`, parameters; labels by `rule`, q.
 
     `weeks`: first week of q; its second is the last week of each class. Draws in which the model did not converge are
     left out and counted.
@@ -191,12 +192,13 @@ def refitted(fit: Trajectories, frame: pd.DataFrame) -> Trajectories | None:
 
 
 def _estimates(fit: Trajectories, grid: Array, kind: str) -> tuple[Array, Array]:
-    """Values and variances of shares, courses and parameters, in the order of `_names`."""
+    """Values and variances of shares, courses, falls and parameters, in the order of `_names`."""
     shares, of_shares = _shares(fit)
     courses = fit.courses(grid, kind=kind)
     table = fit.parameters(kind)
-    values = np.concatenate([shares, courses["mean"], table["estimate"]])
-    return values, np.concatenate([of_shares, courses["se"] ** 2, table["se"] ** 2])
+    b = float(fit.design.covariates["baseline"].mean())
+    values = np.concatenate([shares, courses["mean"], 1 - courses["mean"] / b, table["estimate"]])
+    return values, np.concatenate([of_shares, courses["se"] ** 2, (courses["se"] / b) ** 2, table["se"] ** 2])
 
 
 def _shares(fit: Trajectories) -> tuple[Array, Array]:
@@ -208,12 +210,12 @@ def _shares(fit: Trajectories) -> tuple[Array, Array]:
 
 
 def _names(fit: Trajectories, grid: Array) -> pd.DataFrame:
-    classes = np.arange(1, fit.k + 1)
+    classes, points = np.arange(1, fit.k + 1), fit.k * len(grid)
     parameters = fit.parameters()
     return pd.DataFrame(
         {
-            "quantity": ["share"] * fit.k + ["course"] * (fit.k * len(grid)) + list(parameters["part"]),
-            "class": np.concatenate([classes, np.repeat(classes, len(grid)), parameters["class"]]),
-            "term": ["share"] * fit.k + [f"week {t:g}" for t in grid] * fit.k + list(parameters["term"]),
+            "quantity": ["share"] * fit.k + ["course"] * points + ["fall"] * points + list(parameters["part"]),
+            "class": np.concatenate([classes, *[np.repeat(classes, len(grid))] * 2, parameters["class"]]),
+            "term": ["share"] * fit.k + [f"week {t:g}" for t in grid] * fit.k * 2 + list(parameters["term"]),
         }
     )
