@@ -39,7 +39,7 @@ from validate.stard_worlds import Drawn, draw, next_visits
 
 N, LARGE, TRUTH_N, TRUTH_DRAWS = 4_041, 20_000, 100_000, 20
 ENOUGH = {"W0": 1_000, "W1": 200, "W2": 1_000, "W4b": 200, "W4c": 200, "W5": 20}
-SIMS = {"W0": 2_000, "W1": 300, "W2": 2_000, "W4b": 300, "W4c": 300, "W5": 20}
+SIMS = {"W0": 1_000, "W1": 300, "W2": 2_000, "W4b": 300, "W4c": 300, "W5": 20}
 CLASSES = {"W1": 3}
 COMPARED = 300
 PLANNED = read_plan().model.baseline_change
@@ -71,17 +71,17 @@ def usable(drawn: Drawn) -> pd.DataFrame:
     return s[s["baseline"].notna() & (s["baseline"] > 0) & (s["week"] <= 14)].reset_index(drop=True)
 
 
-def people_of(drawn: Drawn, scores: pd.DataFrame, fit: Trajectories | None) -> pd.DataFrame:
-    """The population of Aim A, with `remitted` and covariates; exit severity as `fit` predicts it, or the true one."""
+def people_of(drawn: Drawn, scores: pd.DataFrame, single: Trajectories | None) -> pd.DataFrame:
+    """The population of Aim A, with `remitted` and covariates; exit severity predicted by `single`, or the true one."""
     p = drawn.persons
     inside = p["entered"] & p["evaluable"] & (p["fall"] < 0.5) & p["subject_id"].isin(scores["subject_id"])
     found = p[inside].reset_index(drop=True)
     found["remitted"] = (found["exit_hrsd17"] <= 7).astype(float).where(found["exit_hrsd17"].notna())
-    if fit is None:
-        found["exit_severity"] = found["exit_theta"]
+    if single is None:
+        found["exit_one"] = found["exit_theta"]
     else:
         last = scores.groupby("subject_id")["week"].max()
-        found["exit_severity"] = found["subject_id"].map(exit_severity(fit, last))
+        found["exit_one"] = found["subject_id"].map(exit_severity(single, last))
     return fill(found)[0]
 
 
@@ -131,7 +131,7 @@ def one_effects(world: str, seed: int, given: Like, baseline: str, rated: str) -
     drawn = draw(world, N, seed, rated=rated)
     scores = usable(drawn)
     fit, single = refit(given.fit.spec, scores, given.fit), refit(given.single.spec, scores, given.single)
-    people = people_of(drawn, scores, fit)
+    people = people_of(drawn, scores, single)
     rows: list[dict[str, object]] = []
     try:
         step = ClassStep.of(fit)
@@ -139,13 +139,11 @@ def one_effects(world: str, seed: int, given: Like, baseline: str, rated: str) -
         return [{"world": world, "seed": seed, "what": "failed"}]
     known = ClassStep.known(step.persons, modal(step.p))
     own = ClassStep.known(pd.Index(single.design.persons), states(single, read_plan(), 12.0))
-    steps = {
-        "two-step": three_states(step, given.tf, given.pr),
-        "modal": three_states(known, given.tf, given.pr),
-        "own fall": own,
-    }
+    steps = {"two-step": three_states(step, given.tf, given.pr), "own fall": own}
+    if world == "W0":
+        steps["modal"] = three_states(known, given.tf, given.pr)
     for name, first in steps.items():
-        for model in ("M0", "M1", "M2"):
+        for model in ("M1",) if name == "modal" else ("M1", "M2"):
             c = contrast(model, first, people, [1], [2])
             rows.append(
                 {"world": world, "seed": seed, "what": f"{name} {model} {baseline}", "estimate": c.estimate, "se": c.se}
@@ -213,7 +211,7 @@ def lines_w0(t: pd.DataFrame, baseline: str, draws: pd.Series) -> list[Line]:
 
 
 def lines_m2(t: pd.DataFrame, world: str, baseline: str) -> list[Line]:
-    """M2 in worlds where nothing is left of it."""
+    """M1 and M2; in W1 and W2 nothing is left of M2."""
     found = []
     for basis in ("two-step", "own fall"):
         for model in ("M1", "M2"):
@@ -304,7 +302,8 @@ def lines(world: str, t: pd.DataFrame, jobs: int = 1) -> list[Line]:
     t = t[t["what"] != "failed"]
     if world == "W0":
         target = truth("W0", jobs)["M1"]
-        return [line for form in (PLANNED, "equal") for line in lines_w0(t, form, target)]
+        gates = [line for form in (PLANNED, "equal") for line in lines_w0(t, form, target)]
+        return [*gates, *lines_m2(t, world, PLANNED)]
     if world == "W5":
         return lines_w5(t)
     return lines_weights(t, world) if world.startswith("W4") else lines_m2(t, world, PLANNED)

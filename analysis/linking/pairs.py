@@ -146,10 +146,15 @@ def read_pairs(
             f"{from_scale} and {to_scale} were never measured within {days} days of each other"
             f"{' in ' + ', '.join(studies) if studies else ''}: allow more with --days, or name other instruments"
         )
+    return pairs_of(found, x, y)
+
+
+def pairs_of(found: pd.DataFrame, x: Scale, y: Scale) -> Pairs:
+    """Rows with subject_id, x and y as pairs; those without two whole scores are left out. Raises LinkError."""
     whole = _whole(found["x"], x) & _whole(found["y"], y)
     kept = found[whole].copy()
     if kept.empty:
-        raise LinkError(f"no pair of {from_scale} and {to_scale} has two whole scores within their ranges")
+        raise LinkError(f"no pair of {x.instrument_id} and {y.instrument_id} has two whole scores within their ranges")
     return Pairs(x, y, as_frame(kept), int((~whole).sum()))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -37,18 +36,12 @@ def halves(fit: Fitted, repeats: int, seed: int, say: Say) -> pd.DataFrame:
 
 
 def plausible(
-    plan: Plan, fit: Trajectories, cohort: Cohort, draws: Draws, rule: TfRule, say: Say
+    plan: Plan, fit: Trajectories, cohort: Cohort, draws: Draws, rule: TfRule, say: Say, jobs: int = 1
 ) -> tuple[dict[str, pd.DataFrame], Carried]:
     """Tables `plausible` and `plausible_persons` of the fit carried through the draws of linked scores."""
-    if fit.spec.floor is not None:
-        draws = replace(
-            draws,
-            score=np.maximum(draws.score, fit.spec.floor),
-            baseline=np.maximum(draws.baseline, fit.spec.floor),
-        )
     grid = np.arange(0, int(np.ceil(fit.design.time.max())) + 1, dtype=float)
     weeks: Sequence[float] = [float(w) for w in plan.own_fall["weeks"]]
-    found = carried(fit, cohort, draws, grid, weeks, rule=rule, below=plan.own_fall["below"], progress=say)
+    found = carried(fit, cohort, draws, grid, weeks, rule=rule, below=plan.own_fall["below"], jobs=jobs, progress=say)
     used = len(draws) - found.failed
     tables = {
         "plausible": found.table.assign(draws=used, failed=found.failed, link_error=draws.source),

@@ -31,10 +31,8 @@ _SCHEMA = pa.DataFrameSchema(
 )
 
 
-KEYS = tuple(
-    f"{prefix}{name}" for prefix in ("", "base_") for name in "instrument_id day rater contact occasion".split()
-)
-"""Which rating a score, and which the baseline, is."""
+MEASURED = ("instrument_id", "measured", "link_id", "base_instrument_id", "base_measured", "base_link_id")
+"""What a score was before it came to its scale, and the baseline likewise: instrument, its score there, the link."""
 
 
 class CohortError(ValueError):
@@ -46,8 +44,8 @@ class Cohort:
     """Scores of a population: `frame` (one row per person and day) and how it came about.
 
     frame: subject_id, study_id, site, week (from the start of the first treatment), score, baseline, link (how the
-    score came to its scale). counts: persons and scores at each stage. scale: of all scores. keys: row by row which
-    ratings the score and the baseline are (instrument_id, day, rater, contact, occasion; the baseline's with base_).
+    score came to its scale). counts: persons and scores at each stage. scale: of all scores. measured: row by row what
+    score and baseline were where they were measured (`MEASURED`).
     """
 
     name: str
@@ -55,7 +53,7 @@ class Cohort:
     scale: str
     counts: dict[str, int]
     linked: tuple[str, ...]
-    keys: pd.DataFrame = field(default_factory=pd.DataFrame)
+    measured: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def studies(self) -> tuple[str, ...]:
@@ -92,7 +90,9 @@ def read_cohort(
         raise CohortError(f"the plan has no population {population!r}; it has {', '.join(plan.populations)}")
     wanted, on = list(studies or of.studies), scale or of.scale
     _needed(warehouse, view, on)
-    found = warehouse.frame(_sql(view, of, on, wanted), **{f"s{i}": s for i, s in enumerate(wanted)}, scale=on)
+    link = LINKED[on].replace("equiv", "link") if on in LINKED else ""
+    link = link if link in warehouse.columns[view] else "cast(null as varchar)"
+    found = warehouse.frame(_sql(view, of, on, wanted, link), **{f"s{i}": s for i, s in enumerate(wanted)}, scale=on)
     if found.empty:
         raise CohortError(
             f"{view} has no score on {on} for {', '.join(wanted)}: land one of these studies, build again, or name "
@@ -105,9 +105,9 @@ def read_cohort(
     if kept.empty:
         raise CohortError(f"no person of {', '.join(wanted)} has a baseline on {on}")
     kept = kept.reset_index(drop=True)
-    frame = _SCHEMA.validate(kept.drop(columns=list(KEYS)))
+    frame = _SCHEMA.validate(kept.drop(columns=list(MEASURED)))
     linked = sorted(set(frame.loc[frame["link"] != "as_measured", "study_id"]))
-    return Cohort(population, frame, on, counts, tuple(linked), kept[list(KEYS)])
+    return Cohort(population, frame, on, counts, tuple(linked), kept[list(MEASURED)])
 
 
 def specification(plan: Plan, cohort: Cohort, *, family: str = "gaussian") -> GrowthMixture:
@@ -141,7 +141,7 @@ def _needed(warehouse: Warehouse, view: str, scale: str) -> None:
         raise CohortError(f"{view} has no column {', '.join(absent)}; a view for trajectories has those of the mart")
 
 
-def _sql(view: str, of: Population, scale: str, studies: Sequence[str]) -> str:
+def _sql(view: str, of: Population, scale: str, studies: Sequence[str], link: str) -> str:
     """Per study the scale itself, or, where it was never measured, the equivalent of the one it is followed on."""
     listed = ", ".join(f":s{i}" for i in range(len(studies)))
     equivalent = LINKED.get(scale, "null")
@@ -165,14 +165,15 @@ def _sql(view: str, of: Population, scale: str, studies: Sequence[str]) -> str:
             select
                 view.*,
                 chosen.instrument_id = :scale as is_own,
-                case when chosen.instrument_id = :scale then score else {equivalent} end as value
+                case when chosen.instrument_id = :scale then score else {equivalent} end as value,
+                case when chosen.instrument_id <> :scale then {link} end as link_id
             from view
             inner join chosen on view.study_id = chosen.study_id and view.instrument_id = chosen.instrument_id
         ),
         baselines as (
             select
-                subject_id, value as baseline, instrument_id as base_instrument_id, day as base_day,
-                rater as base_rater, contact as base_contact, occasion as base_occasion
+                subject_id, value as baseline, instrument_id as base_instrument_id, score as base_measured,
+                link_id as base_link_id
             from scored
             where role = 'baseline'
             qualify row_number() over (partition by subject_id order by occasion, rater, contact) = 1
@@ -185,8 +186,8 @@ def _sql(view: str, of: Population, scale: str, studies: Sequence[str]) -> str:
             cast(value as double) as score,
             cast(baseline as double) as baseline,
             case when is_own then 'as_measured' else 'linked' end as link,
-            scored.instrument_id, scored.day, scored.rater, scored.contact, scored.occasion,
-            base_instrument_id, base_day, base_rater, base_contact, base_occasion
+            scored.instrument_id, scored.score as measured, link_id,
+            base_instrument_id, base_measured, base_link_id
         from scored
         left join baselines on scored.subject_id = baselines.subject_id
         where role = 'follow_up' and is_in_window and value is not null

@@ -1,9 +1,9 @@
 """Linked scores as plausible values: the error of a link carried through the class model.
 
-Each draw is one set of scores and baselines that the link could have given (`analysis.linking.plausible`). The number
-of classes is chosen on the equivalents themselves; the chosen model is fitted anew to every draw, from its solution, so
-that its classes keep their names, and what it says is combined by Rubin's rules. What the draws differ in is the error
-of linking.
+Each draw is one linking function that could have been found, applied to every score and baseline that passed through
+the link (`link_error`). The number of classes is chosen on the equivalents themselves; the chosen model is fitted anew
+to every draw, from its solution, so that its classes keep their names, and what it says is combined by Rubin's rules.
+What the draws differ in is the error of linking.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from analysis.linking.estimate import estimate
-from analysis.linking.pairs import LinkError, read_pairs
-from analysis.linking.plausible import KEY, combine, plausible_values
-from analysis.linking.smoothing import SmoothingError
+from analysis.linking.plausible import combine
 from analysis.trajectories import newton
 from analysis.trajectories.censored import CensoredPanel, sides
 from analysis.trajectories.cohort import Cohort, CohortError
@@ -27,20 +25,14 @@ from analysis.trajectories.design import Design, columns_of
 from analysis.trajectories.inference import inverse_information
 from analysis.trajectories.labels import PLAN, TF, TfRule
 from analysis.trajectories.likelihood import objective
+from analysis.trajectories.link_error import Curves, curves
 from analysis.trajectories.result import Trajectories
 from analysis.trajectories.threads import one_thread
 from analysis.warehouse import Warehouse
 
 Array = NDArray[np.float64]
-DAYS, BOOTSTRAPS = 7, 100
-"""Days two ratings may lie apart, and resamples, where the error of a link is estimated here."""
-_RATING = ["instrument_id", "day", "rater", "contact", "occasion"]
-_ROWS = """
-    select
-        subject_id, instrument_id, day, rater, contact, occasion, to_instrument_id, link_id, score, equivalent, se, see
-    from marts.severity_linked
-    where to_instrument_id = :scale and study_id in ({studies})
-"""
+EXACT = ("as_measured", "items")
+"""Links that are no estimate begin with one of these: the scale itself, or the sum of its own items."""
 
 
 @dataclass(frozen=True)
@@ -54,77 +46,46 @@ class Draws:
     def __len__(self) -> int:
         return len(self.score)
 
+    def frame(self, cohort: Cohort, m: int, floor: float | None = None) -> pd.DataFrame:
+        """The scores of the cohort in draw `m`; values below `floor` stand at it."""
+        low = -np.inf if floor is None else floor
+        return cohort.frame.assign(score=np.maximum(self.score[m], low), baseline=np.maximum(self.baseline[m], low))
 
-def draw(warehouse: Warehouse, cohort: Cohort, *, n: int, seed: int, floor: float | None = None) -> Draws:
-    """`n` sets of scores of the cohort; values below `floor` stand at it.
 
-    A link without a published error gets that of an estimated link between the same scales, kept in
-    `results.linking_points` or estimated from the visits of the cohort's studies. Raises CohortError where there is
-    none to be had.
+def draw(warehouse: Warehouse, cohort: Cohort, *, n: int, seed: int, view: str = "marts.trajectory_input") -> Draws:
+    """`n` sets of scores of the cohort, one drawn linking function each; scores measured on the scale stay.
+
+    Raises CohortError where the error of a link is neither published nor to be estimated from `view`.
     """
-    if "marts.severity_linked" not in warehouse.columns:
-        raise CohortError("there is no marts.severity_linked, which holds the error of each link: run trd build")
-    names = {f"s{i}": study for i, study in enumerate(cohort.studies)}
-    rows = warehouse.frame(_ROWS.format(studies=", ".join(f":{s}" for s in names)), scale=cohort.scale, **names)
-    keys = cohort.keys.assign(subject_id=cohort.frame["subject_id"].to_numpy())
-    own = keys[["subject_id", *_RATING]]
-    base = keys[["subject_id", *(f"base_{c}" for c in _RATING)]].set_axis(["subject_id", *_RATING], axis=1)
-    wanted = pd.concat([own, base]).drop_duplicates()
-    rows = wanted.merge(rows, on=["subject_id", *_RATING], how="left")
-    if rows["equivalent"].isna().any():
-        lost = rows[rows["equivalent"].isna()].iloc[0]
-        raise CohortError(
-            f"marts.severity_linked has no {cohort.scale} for {int(rows['equivalent'].isna().sum())} ratings of the "
-            f"view, the first {lost['instrument_id']} of {lost['subject_id']} on day {lost['day']}: build again"
-        )
-    rows, source = _with_errors(warehouse, cohort, rows)
-    values = plausible_values(rows, seed=seed, n=n).pivot(index=KEY, columns="draw", values="value")
-    values = values.droplevel("to_instrument_id")
-
-    def of(frame: pd.DataFrame) -> Array:
-        found = values.loc[pd.MultiIndex.from_frame(frame[[c for c in KEY if c != "to_instrument_id"]])].to_numpy().T
-        return found if floor is None else np.maximum(found, floor)
-
-    return Draws(of(own), of(base), source)
-
-
-def _with_errors(warehouse: Warehouse, cohort: Cohort, rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The ratings with `see` and `se` everywhere, and in words where they come from."""
-    rows = rows.astype({"see": "float64", "se": "float64", "score": "float64"})
+    m, scale = cohort.measured, cohort.scale
+    score = np.tile(cohort.frame["score"].to_numpy(dtype=float), (n, 1))
+    baseline = np.tile(cohort.frame["baseline"].to_numpy(dtype=float), (n, 1))
+    links = pd.concat(
+        [
+            m[["instrument_id", "link_id"]],
+            m[["base_instrument_id", "base_link_id"]].set_axis(["instrument_id", "link_id"], axis=1),
+        ]
+    ).drop_duplicates()
     told = []
-    for instrument in sorted(rows.loc[rows["see"].isna(), "instrument_id"].unique()):
-        points, where = _points(warehouse, cohort, str(instrument))
-        here = (rows["instrument_id"] == instrument) & rows["see"].isna()
-        at = points.sort_values("from_score").astype("float64")
-        for name in ("see", "se"):
-            rows.loc[here, name] = np.interp(rows.loc[here, "score"], at["from_score"], at[name])
-        told.append(f"{instrument}: {where}")
-    return rows, "; ".join(told) or "published with the links"
+    for instrument, link in links.itertuples(index=False, name=None):
+        known = None if pd.isna(link) else str(link)
+        if instrument == scale or (known or "").startswith(EXACT):
+            continue
+        error = curves(warehouse, instrument, scale, known, view=view, studies=cohort.studies, n=n, seed=seed)
+        same = m["link_id"].isna() | (m["link_id"] == link)
+        now = (m["instrument_id"] == instrument) & same
+        told.append(_source(instrument, error, m.loc[now, "measured"], score[0, now]))
+        score[:, now] += error.at(m.loc[now, "measured"].to_numpy(dtype=float))
+        same = m["base_link_id"].isna() | (m["base_link_id"] == link)
+        first = (m["base_instrument_id"] == instrument) & same
+        baseline[:, first] += error.at(m.loc[first, "base_measured"].to_numpy(dtype=float))
+    return Draws(score, baseline, "; ".join(told) or "no score is linked")
 
 
-def _points(warehouse: Warehouse, cohort: Cohort, instrument: str) -> tuple[pd.DataFrame, str]:
-    """`from_score`, `see`, `se` of a link from an instrument to the scale of the cohort."""
-    if "results.linking_points" in warehouse.columns:
-        kept = warehouse.frame(
-            "select link_id, from_score, points.see, points.se from results.linking_points as points"
-            " inner join results.linking_links as links using (link_id)"
-            " where from_instrument_id = :a and to_instrument_id = :b and method = 'equipercentile'"
-            " qualify dense_rank() over (order by n_pairs desc, link_id) = 1",
-            a=instrument,
-            b=cohort.scale,
-        )
-        if len(kept):
-            return kept.drop(columns="link_id"), f"results.linking_points, {kept['link_id'].iloc[0]}"
-    try:
-        pairs = read_pairs(warehouse, instrument, cohort.scale, studies=cohort.studies, days=DAYS)
-        link = estimate(pairs, bootstraps=BOOTSTRAPS, seed=1)
-    except (LinkError, SmoothingError) as error:
-        raise CohortError(
-            f"the error of the link from {instrument} to {cohort.scale} is not known and cannot be estimated "
-            f"here ({error}): run trd link --from {instrument} --to {cohort.scale}, or leave the draws out with "
-            "--plausible 0"
-        ) from error
-    return link.points()[["from_score", "see", "se"]], f"estimated from {pairs.n_persons} persons within {DAYS} days"
+def _source(instrument: str, error: Curves, measured: pd.Series, equivalent: Array) -> str:
+    apart = error.apart(measured.to_numpy(dtype=float), equivalent) if len(measured) else None
+    more = "" if apart is None else f"; their own link lies {apart:.1f} points from the one in use, on average"
+    return f"{instrument}: {error.source}{more}"
 
 
 def redone(design: Design, frame: pd.DataFrame) -> Design:
@@ -148,7 +109,7 @@ def redone(design: Design, frame: pd.DataFrame) -> Design:
 class Carried:
     """A fit carried through the draws.
 
-    `table`: `quantity` (share, course, fixed …), `class`, `term` (week or name), estimate, se, df, share_of_link.
+    `table`: `quantity` (share, course, fall, fixed …), `class`, `term` (week or name), estimate, se, df, share_of_link.
     `labels` (draws, k) of the draws that converged; `persons`: p_tf and q, mean and standard deviation over them.
     """
 
@@ -172,45 +133,58 @@ def carried(
     *,
     rule: TfRule = PLAN,
     below: float = 0.25,
+    jobs: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Carried:
-    """Fit the model of `fit` to each draw and combine: shares, courses at `grid`, parameters; labels by `rule`, q.
+    """Fit the model of `fit` to each draw and combine: shares, courses and falls from the mean baseline of the draw at
+    `grid`, parameters; labels by `rule`, q.
 
     `weeks`: first week of q; its second is the last week of each class. Draws in which the model did not converge are
     left out and counted.
     """
-    kind = "cluster" if fit.design.clusters is not None else "sandwich"
-    points: list[tuple[Array, Array]] = []
-    labels, p_tf, q = [], [], []
-    for m in range(len(draws)):
+    work = (
+        delayed(_one)(fit, draws.frame(cohort, m, fit.spec.floor), grid, tuple(weeks), rule, below)
+        for m in range(len(draws))
+    )
+    found = []
+    for m, one in enumerate(Parallel(n_jobs=jobs, return_as="generator")(work), start=1):
+        found.append(one)
         if progress:
-            progress(f"plausible values: {m + 1} of {len(draws)}")
-        one = _refitted(fit, cohort.frame.assign(score=draws.score[m], baseline=draws.baseline[m]))
-        if one is None:
-            continue
-        baseline = float(one.design.covariates["baseline"].mean())
-        named = one.labels(baseline, rule)
-        points.append(_estimates(one, grid, kind))
-        labels.append(named)
-        p_tf.append(one.probabilities[:, [name == TF for name in named]].sum(axis=1))
-        last = one.last_weeks
-        q.append(one.predict().no_fall([*weeks, float(last.max())][:2], below, "baseline", last.tolist()).to_numpy())
-    if len(points) < 2:
+            progress(f"plausible values: {m} of {len(draws)}")
+    made = [one for one in found if one is not None]
+    if len(made) < 2:
         raise CohortError(
-            f"the model converged in {len(points)} of {len(draws)} draws of the link: too few to combine; "
+            f"the model converged in {len(made)} of {len(draws)} draws of the link: too few to combine; "
             "take fewer classes, or leave the draws out with --plausible 0"
         )
-    values, variances = (np.array(part) for part in zip(*points, strict=True))
+    values, variances = (np.array([one[i] for one in made]) for i in (0, 1))
     combined = [combine(values[:, j], variances[:, j]) for j in range(values.shape[1])]
     table = pd.concat([_names(fit, grid), pd.DataFrame(combined)], axis=1)
     persons = pd.DataFrame({"subject_id": fit.design.persons.to_numpy()})
-    for name, part in (("p_tf", p_tf), ("q", q)):
+    for i, name in ((3, "p_tf"), (4, "q")):
+        part = [one[i] for one in made]
         persons[name] = np.mean(part, axis=0)
         persons[f"{name}_sd"] = np.std(part, axis=0, ddof=1)
-    return Carried(table, np.array(labels, dtype=object), persons, len(draws) - len(points))
+    return Carried(table, np.array([one[2] for one in made], dtype=object), persons, len(draws) - len(made))
 
 
-def _refitted(fit: Trajectories, frame: pd.DataFrame) -> Trajectories | None:
+def _one(
+    fit: Trajectories, frame: pd.DataFrame, grid: Array, weeks: tuple[float, ...], rule: TfRule, below: float
+) -> tuple[Array, Array, Sequence[str], Array, Array] | None:
+    """Values and variances (`_estimates`), labels, P(TF) and q of one draw; None where the model did not converge."""
+    one = refitted(fit, frame)
+    if one is None:
+        return None
+    values, variances = _estimates(one, grid, "cluster" if fit.design.clusters is not None else "sandwich")
+    named = one.labels(float(one.design.covariates["baseline"].mean()), rule)
+    p_tf = one.probabilities[:, [name == TF for name in named]].sum(axis=1)
+    last = one.last_weeks
+    q = one.predict().no_fall([*weeks, float(last.max())][:2], below, "baseline", last.tolist()).to_numpy()
+    return values, variances, named, p_tf, q
+
+
+def refitted(fit: Trajectories, frame: pd.DataFrame) -> Trajectories | None:
+    """The model of `fit` climbed from its solution on a draw (`redone`); None where it does not converge."""
     design = redone(fit.design, frame)
     with one_thread():
         ends = newton.maximise(objective(design.st, design.data), fit.phi[None])
@@ -218,12 +192,13 @@ def _refitted(fit: Trajectories, frame: pd.DataFrame) -> Trajectories | None:
 
 
 def _estimates(fit: Trajectories, grid: Array, kind: str) -> tuple[Array, Array]:
-    """Values and variances of shares, courses and parameters, in the order of `_names`."""
+    """Values and variances of shares, courses, falls and parameters, in the order of `_names`."""
     shares, of_shares = _shares(fit)
     courses = fit.courses(grid, kind=kind)
     table = fit.parameters(kind)
-    values = np.concatenate([shares, courses["mean"], table["estimate"]])
-    return values, np.concatenate([of_shares, courses["se"] ** 2, table["se"] ** 2])
+    b = float(fit.design.covariates["baseline"].mean())
+    values = np.concatenate([shares, courses["mean"], 1 - courses["mean"] / b, table["estimate"]])
+    return values, np.concatenate([of_shares, courses["se"] ** 2, (courses["se"] / b) ** 2, table["se"] ** 2])
 
 
 def _shares(fit: Trajectories) -> tuple[Array, Array]:
@@ -235,12 +210,12 @@ def _shares(fit: Trajectories) -> tuple[Array, Array]:
 
 
 def _names(fit: Trajectories, grid: Array) -> pd.DataFrame:
-    classes = np.arange(1, fit.k + 1)
+    classes, points = np.arange(1, fit.k + 1), fit.k * len(grid)
     parameters = fit.parameters()
     return pd.DataFrame(
         {
-            "quantity": ["share"] * fit.k + ["course"] * (fit.k * len(grid)) + list(parameters["part"]),
-            "class": np.concatenate([classes, np.repeat(classes, len(grid)), parameters["class"]]),
-            "term": ["share"] * fit.k + [f"week {t:g}" for t in grid] * fit.k + list(parameters["term"]),
+            "quantity": ["share"] * fit.k + ["course"] * points + ["fall"] * points + list(parameters["part"]),
+            "class": np.concatenate([classes, *[np.repeat(classes, len(grid))] * 2, parameters["class"]]),
+            "term": ["share"] * fit.k + [f"week {t:g}" for t in grid] * fit.k * 2 + list(parameters["term"]),
         }
     )

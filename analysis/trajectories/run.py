@@ -85,7 +85,7 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
         draws = None
         if wanted and cohort.linked:
             say(f"plausible values: {wanted} draws of the linked scores")
-            draws = draw(warehouse, cohort, n=wanted, seed=asked.seed)
+            draws = draw(warehouse, cohort, n=wanted, seed=asked.seed, view=asked.view)
     stamp = stamp_of(database, seed=asked.seed, studies=cohort.studies)
     families = asked.families or tuple(plan.model.family)
     enumerations = {family: _enumerate(plan, cohort, asked, family, say) for family in families}
@@ -229,7 +229,7 @@ def _tables(
     if asked.halves and fit.k > 1:
         extra["halves"] = checks.halves(fit, asked.halves, asked.seed, say)
     if draws is not None:
-        more, over = checks.plausible(plan, fit, cohort, draws, rule, say)
+        more, over = checks.plausible(plan, fit, cohort, draws, rule, say, asked.jobs)
         extra |= more
     say("courses and persons")
     grid = np.arange(0, int(np.ceil(fit.design.time.max())) + 1, dtype=float)

@@ -19,10 +19,11 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Folder of the page; without it report/ beside the file.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 1,
     bootstraps: Annotated[int, typer.Option(help="Refits of labels and of the chain; 0 leaves them out.")] = 0,
+    plausible: Annotated[int | None, typer.Option(help="Draws of the link of linked scores; plan: 20.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
     """Find treatment failure, ask whether it matters, write the page and results.treatment_failure_*."""
-    asked = Asked(seed=seed, replicates=bootstraps, jobs=jobs)
+    asked = Asked(seed=seed, replicates=bootstraps, jobs=jobs, plausible=plausible)
     try:
         done = run(database, asked, out or database.parent / "report", lambda what: print(what, file=sys.stderr))
     except (CohortError, DesignError, WarehouseMissing) as error:

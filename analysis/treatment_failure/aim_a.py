@@ -23,7 +23,7 @@ from analysis.twostep.outcome import OutcomeFit
 Array = NDArray[np.float64]
 
 M1 = ("baseline", "age", "female", "chronic", "episodes", "anxious")
-M2 = ("entry_hrsd17", "exit_severity")
+M2 = ("entry_hrsd17", "exit_one")
 MODELS: Mapping[str, tuple[str, ...]] = {"M0": (), "M1": M1, "M2": (*M1, *M2)}
 EVENTS_PER_PARAMETER = 5.0
 """Below it a study's own adjusted model is said to be overfitted and is not pooled."""

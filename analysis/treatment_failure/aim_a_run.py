@@ -21,7 +21,7 @@ from analysis.treatment_failure.aim_a import (
 )
 from analysis.treatment_failure.history import history_weights
 from analysis.treatment_failure.later import later_steps
-from analysis.treatment_failure.next_step import ELIGIBLE_HRSD17, NextStep, fill, read_next_step
+from analysis.treatment_failure.next_step import ELIGIBLE_HRSD17, SIDE_EFFECTS, NextStep, fill, read_next_step
 from analysis.treatment_failure.own_fall import own_step
 from analysis.treatment_failure.section import Classes, Context
 from analysis.twostep import ClassOutcome, ClassStep, PersonWeights, compare, selection
@@ -29,6 +29,8 @@ from analysis.warehouse import connect
 
 HISTORY = "gone ~ score + low_3 + low_4 + low_5 + visit + later + baseline + arm"
 """Of the weights: last seen score (straight, and whether it is so low that leaving is a finish), visit, entry, arm."""
+OF_SIDE_EFFECTS = "side_effects + I(side_effects**2) + distressing"
+"""Further history where a study asked for side effects; in a study that did not they are 0 for everybody."""
 FEWEST = 30
 """Arms of the next step with fewer persons are one."""
 CALLS = "rated ~ last + baseline"
@@ -47,7 +49,8 @@ POOLED, BY_VARIANCE = "pooled", "pooled, inverse variance"
 class AimA:
     """What Aim A found. `rows`: one per analysis, study, estimator and model. `flow`: persons at each stage by study.
     `main`: the primary contrasts by (basis, model), pooled where two studies have one. `width`: half interval expected
-    before outcomes were read, by study, in points.
+    before outcomes were read, by study, in points. measured: people of the class model before anything was filled in.
+    visits: of the next step.
     """
 
     rows: pd.DataFrame
@@ -58,6 +61,8 @@ class AimA:
     estimators: pd.DataFrame
     people: pd.DataFrame
     weights: dict[str, PersonWeights | None]
+    measured: pd.DataFrame
+    visits: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     steps: Steps = field(default_factory=dict)
 
@@ -135,7 +140,7 @@ def analyse(context: Context, found: Classes, ahead: NextStep, later: pd.DataFra
     say("Aim A: primary")
     put("primary", people, keep=True)
     put("no weights for missing exits", people, weighted=False)
-    put("exit severity of the one-class model", people.assign(exit_severity=people["exit_one"]), weighted=False)
+    put("exit severity of the chosen class model", people.assign(exit_one=people["exit_k"]), weighted=False)
     put("missing = not remitted", people.assign(remitted=people["remitted"].fillna(0.0)), weighted=False)
     say("Aim A: secondary")
     wide = everyone[everyone["not_remitted_first"] & everyone["is_evaluable"] & everyone["entered"]].reset_index(
@@ -163,6 +168,8 @@ def analyse(context: Context, found: Classes, ahead: NextStep, later: pd.DataFra
         estimators=estimators(context, steps, people, weights),
         people=people,
         weights=weights,
+        measured=inside,
+        visits=ahead.visits,
         notes=notes,
         steps=steps,
     )
@@ -174,7 +181,7 @@ def population(found: Classes, ahead: NextStep) -> pd.DataFrame:
     people = ahead.people.copy()
     at = people["subject_id"]
     people["in_class_model"] = at.isin(mine.index)
-    for name in ("exit_severity", "exit_one", "q_one", "p_tf", "label", "baseline"):
+    for name in ("exit_one", "exit_k", "q_one", "p_tf", "label", "baseline"):
         people[name] = at.map(mine[name])
     people["partial_fall"] = people["fall"] < 0.5
     people["not_remitted_first"] = people["exit_score"] > REMITTED_QIDS
@@ -219,18 +226,31 @@ def weigh(part: pd.DataFrame, visits: pd.DataFrame, notes: list[str], study: str
     mine = at_risk(visits[visits["subject_id"].isin(people.index)], left)
     mine["baseline"] = mine["subject_id"].map(people["baseline"])
     mine["arm"] = mine["subject_id"].map(arms(people["next_arm"]))
+    asked = [c for c in SIDE_EFFECTS if c in mine and mine[c].notna().any()]
+    if asked:
+        mine[asked] = mine[asked].fillna(0.0)
     stayed = people[~left].reset_index()
     last = visits.drop_duplicates("subject_id", keep="last").set_index("subject_id")["score"]
     stayed["last"] = stayed["subject_id"].map(last).fillna(stayed["exit_score"])
     stayed["rated"] = stayed["remitted"].notna().astype(float)
     try:
-        weights = history_weights(HISTORY, mine, (~left).astype(float))
+        weights = history_weights(history_of(mine), mine, (~left).astype(float))
         if stayed["rated"].all():
             return weights
         return weights * selection(CALLS, stayed)
     except DesignError as error:
         notes.append(f"{study}: no weights for missing exits, {error}")
         return None
+
+
+def history_of(visits: pd.DataFrame) -> str:
+    """Formula of the hazard of leaving, with those side effects that were asked for and differ between visits."""
+    further = [t for t in OF_SIDE_EFFECTS.split(" + ") if _varies(visits, t.removeprefix("I(").split("**")[0])]
+    return " + ".join([HISTORY, *further])
+
+
+def _varies(visits: pd.DataFrame, name: str) -> bool:
+    return name in visits and visits[name].nunique() > 1
 
 
 def at_risk(visits: pd.DataFrame, left: pd.Series) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.treatment_failure import cells, charts, words
-from analysis.treatment_failure.aim_a_run import CLASSES, HISTORY, OWN, POOLED, AimA, run
+from analysis.treatment_failure.aim_a_run import CLASSES, OWN, POOLED, AimA, run
 from analysis.treatment_failure.chain import chain_bootstrap
 from analysis.treatment_failure.head_to_head import head_to_head
 from analysis.treatment_failure.reverse import reverse
@@ -90,16 +90,30 @@ def methods(found: AimA) -> tuple[str, ...]:
         "the classes come from self-report and never saw it.",
         f"Width of the interval expected before any outcome was read: {expected}.",
         "M0 is crude; M1 adds baseline, age, sex, chronicity (two years or more), episodes, anxious features and "
-        "study; M2 adds HRSD17 at entry to the next step and the exit severity that the chosen class model predicts. "
-        "The difference is standardised to the population. Classes enter with their probabilities (two-step; classes "
-        "that are neither failure nor partial response are one state), and one stacked sandwich runs over class, "
-        "weight and outcome equations.",
-        f"Exits that nobody rated are stood for by weights from the observed history of the next step ({HISTORY}). "
-        "Covariates "
+        "study; M2 adds "
+        "HRSD17 at entry to the next step and the exit severity that the one-class model predicts. The difference is "
+        "standardised to the population. Classes enter with their probabilities (two-step; classes that are neither "
+        "failure "
+        "nor partial response are one state), and one stacked sandwich runs over class, weight and outcome equations.",
+        "Exits that nobody rated are stood for by weights from the observed history of the next step: the last seen "
+        "score (and whether it was so low that leaving may be a finish), which visit, the baseline and the arm"
+        f"{_side_effects(found)}; among those who finished, the chance of being reached by the rater given the last "
+        "score and the baseline. Covariates "
         f"filled in (persons of the class model): {filled}. Pooled: one outcome model with study in it; beside it the "
         "mean "
         "of the studies' estimates by inverse variance, which leaves out studies with fewer than five events per "
         "parameter.",
+    )
+
+
+def _side_effects(found: AimA) -> str:
+    study = found.people.set_index("subject_id")["study_id"]
+    told = found.visits.loc[found.visits["side_effects"].notna(), "subject_id"].map(study).dropna().unique()
+    if not len(told):
+        return "; side effects were asked for in no study"
+    return (
+        f"; in {', '.join(sorted(map(str, told)))} side effects as last told, too: the mean of the three FIBSER "
+        "ratings, straight and squared, and the number of PRISE domains rated distressing"
     )
 
 

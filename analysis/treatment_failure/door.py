@@ -30,6 +30,8 @@ FIRST_LINE = (
     " intolerant adequate"
 ).split()
 """Columns of `marts.first_line`; the next step is not among them."""
+OF_LINKS = ("reference.scales", "marts.link_points")
+"""What is known of instruments and of links between them, where it is published; nobody's score is in it."""
 
 
 class Door(Warehouse):
@@ -63,6 +65,14 @@ def class_door(database: Path, view: str = "marts.trajectory_input") -> Iterator
                 f"create table marts.first_line as select {', '.join(FIRST_LINE)} from published.marts.first_line"
             )
             made.execute("create table reference.trajectory_rules as from published.reference.trajectory_rules")
+            listed = made.execute(
+                "select table_schema || '.' || table_name from information_schema.tables"
+                " where table_catalog = 'published'"
+            )
+            there = {str(name) for (name,) in listed.fetchall()}
+            for name in OF_LINKS:
+                if name in there:
+                    made.execute(f"create table {name} as from published.{name}")
             made.execute("detach published")
         door = Door(copy)
         try:

@@ -167,7 +167,7 @@ def persons(
     found["q_one"], found["q_one_pr"] = one[:, 0], one[:, 1]
     found["q_one_8"] = single.predict().no_fall([week], below, "baseline").to_numpy()
     found["exit_one"] = exit_severity(single, last).to_numpy()
-    found["exit_severity"] = found["exit_one"] if fit is None else exit_severity(fit, last).to_numpy()
+    found["exit_k"] = found["exit_one"] if fit is None else exit_severity(fit, last).to_numpy()
     if fit is None:
         found["modal"], found["label"], found["p_tf"] = 0, labels.NONE, np.nan
         found["q_k"], found["q_k_8"] = np.nan, np.nan

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.plan import Plan
-from analysis.treatment_failure import cells, charts, rules
+from analysis.treatment_failure import cells, charts, link_section, rules
 from analysis.treatment_failure.invariance import Invariance
+from analysis.treatment_failure.link_draws import LinkDraws
 from analysis.treatment_failure.section import Classes, Context, Drawing, Item, Section, Table
 
 TITLES = {"trials": "Pooled trials", "mars": "MARS alone", "all": "All studies, linked (sensitivity)"}
@@ -76,6 +77,9 @@ def _section(context: Context, name: str, found: Classes) -> Section:
                       note="Only where treatment was randomised. Shares are mean posteriors, which shrink differences.",
                       decimals=dict.fromkeys(["share of failure %", "fall by week 8 %"], 1))
             )  # fmt: skip
+    over: LinkDraws | None = context.options.get("linked", {}).get(name)
+    if over is not None:
+        tables.insert(1, link_section.table(found, over))
     q = found.persons.loc[found.persons["is_evaluable"].fillna(False).astype(bool), "q_one"]
     end = float(found.single.last_weeks[0])
     asked = f"8 and at week {end:.0f}" if end > 8 else f"{end:.0f}, the last that is followed"
@@ -83,6 +87,8 @@ def _section(context: Context, name: str, found: Classes) -> Section:
         f"Without classes: the one-class model gives {100 * q.mean():.1f} % of evaluable persons an own latent fall "
         f"below 25 % at week {asked} (mean q); for {100 * (q >= 0.5).mean():.1f} % that is likelier than not."
     )
+    if over is not None:
+        results += link_section.said(found, over)
     return Section(
         key=key,
         title=f"Finding treatment failure: {title_of(found, context.plan)}",
@@ -91,7 +97,7 @@ def _section(context: Context, name: str, found: Classes) -> Section:
         results=tuple(results),
         cautions=cautions(found),
         tables=tuple(tables),
-        figures=figures(found),
+        figures=figures(found) if over is None else link_section.drawing(found, over),
         checklist=grolts(context, found),
     )
 

@@ -83,27 +83,57 @@ _SQL = """
     order by first.study_id, first.subject_id
 """
 _VISITS = """
-    select
-        scales.subject_id,
-        scales.day - steps.start_day as day,
-        -- the clinician's rating goes first: by it a level was ended
-        coalesce(
-            min(case when scales.instrument_id = 'QIDS_C16' then scales.score_used end), min(scales.score_used)
-        ) as score
-    from cdm.scales as scales
-    inner join cdm.steps as steps on scales.subject_id = steps.subject_id and steps.step_id = '2'
-    where scales.study_id in ({studies}) and scales.instrument_id in ('QIDS_C16', 'QIDS_SR16')
-        and scales.score_used is not null
-        and scales.day between steps.start_day and steps.end_day
-        and (scales.step_id = '2' or scales.day = steps.start_day)
-    group by all
-    order by scales.subject_id, day
+    with
+    visits as (
+        select
+            scales.subject_id,
+            scales.day - steps.start_day as day,
+            -- the clinician's rating goes first: by it a level was ended
+            coalesce(
+                min(case when scales.instrument_id = 'QIDS_C16' then scales.score_used end), min(scales.score_used)
+            ) as score
+        from cdm.scales as scales
+        inner join cdm.steps as steps on scales.subject_id = steps.subject_id and steps.step_id = '2'
+        where scales.study_id in ({studies}) and scales.instrument_id in ('QIDS_C16', 'QIDS_SR16')
+            and scales.score_used is not null
+            and scales.day between steps.start_day and steps.end_day
+            and (scales.step_id = '2' or scales.day = steps.start_day)
+        group by all
+    ),
+    -- how badly the drug is taken: the three FIBSER ratings (0 to 6) as one, and PRISE domains rated distressing
+    ratings as (
+        select list(item_no) as items from reference.scale_items
+        where scale_id = 'PRISE' and ends_with(item_name, '_rating')
+    ),
+    side as (
+        select
+            scales.subject_id,
+            scales.day - steps.start_day as day,
+            max(case when instrument_id = 'FIBSER' then list_avg(scales.items) end) as side_effects,
+            max(
+                case when instrument_id = 'PRISE' then list_count(
+                    list_filter(list_select(scales.items, (select items from ratings)), lambda x: x >= 2)
+                ) end
+            ) as distressing
+        from cdm.scales as scales
+        inner join cdm.steps as steps on scales.subject_id = steps.subject_id and steps.step_id = '2'
+        where scales.study_id in ({studies}) and scales.instrument_id in ('FIBSER', 'PRISE')
+            and scales.step_id = '2' and scales.day > steps.start_day
+        group by all
+    )
+    select visits.subject_id, visits.day, visits.score, side.side_effects, side.distressing
+    from visits
+    left join side on visits.subject_id = side.subject_id and visits.day = side.day
+    order by visits.subject_id, visits.day
 """
+SIDE_EFFECTS = ("side_effects", "distressing")
 
 
 @dataclass(frozen=True)
 class NextStep:
-    """`people`: one row per person of the first step with all that is asked. `visits`: QIDS of the next step."""
+    """`people`: one row per person of the first step with all that is asked. `visits`: QIDS of the next step, and side
+    effects known by then (`seen_by_then`), missing in a study that never asked.
+    """
 
     people: pd.DataFrame
     visits: pd.DataFrame
@@ -135,7 +165,21 @@ def read_next_step(warehouse: Warehouse, plan: Plan, scale: str) -> NextStep:
     for name, values in number.items():
         people[name] = pd.to_numeric(values, errors="coerce").astype(float).to_numpy()
     people["fall"] = 1 - people["exit_score"] / people["step_baseline"].where(people["step_baseline"] > 0)
-    return NextStep(people, visits.astype({"subject_id": str, "day": float, "score": float}))
+    kinds = dict.fromkeys(("day", "score", *SIDE_EFFECTS), float)
+    study = people.set_index("subject_id")["study_id"]
+    return NextStep(people, seen_by_then(visits.astype({"subject_id": str}).astype(kinds), study))
+
+
+def seen_by_then(visits: pd.DataFrame, study: pd.Series) -> pd.DataFrame:
+    """Side effects at each visit as last told, 0 before anything was asked; left missing in a study that never asked.
+
+    visits: in order of time within persons. study: by person.
+    """
+    found = visits.copy()
+    for name in SIDE_EFFECTS:
+        asked = found[name].notna().groupby(found["subject_id"].map(study)).transform("any")
+        found[name] = found.groupby("subject_id")[name].ffill().fillna(0.0).where(asked)
+    return found
 
 
 def acceptance(found: pd.DataFrame) -> pd.Series:
@@ -163,7 +207,7 @@ def fill(people: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     filled["entry HRSD17"] = int(absent.sum())
     if absent.any():
         score = found["exit_score"].fillna(found["exit_score"].median()).to_numpy(dtype=float)
-        x = np.column_stack([np.ones(len(found)), score, found["exit_severity"].to_numpy(dtype=float)])
+        x = np.column_stack([np.ones(len(found)), score, found["exit_one"].to_numpy(dtype=float)])
         beta, *_ = np.linalg.lstsq(x[~absent], found.loc[~absent, "entry_hrsd17"].to_numpy(dtype=float), rcond=None)
         found.loc[absent, "entry_hrsd17"] = (x @ beta)[absent]
     return found, {name: n for name, n in filled.items() if n}

@@ -6,7 +6,7 @@ import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -15,10 +15,12 @@ from analysis.plan import BaselineChange, Plan, deviations, read_plan, with_base
 from analysis.report.disclosure import minimum_count
 from analysis.results import Stamp, stamp_of, write_result
 from analysis.trajectories.cohort import Cohort, CohortError
-from analysis.treatment_failure import page
+from analysis.trajectories.linked import Draws, draw
+from analysis.treatment_failure import link_section, page
 from analysis.treatment_failure.door import class_door
 from analysis.treatment_failure.finding import Search, about, find, read
 from analysis.treatment_failure.invariance import invariance
+from analysis.treatment_failure.link_draws import link_draws
 from analysis.treatment_failure.section import PLUGINS, Classes, Context, Section
 from analysis.warehouse import connect
 
@@ -45,6 +47,7 @@ class Asked:
     seed: int = 1
     jobs: int = 2
     minimum: int | None = None
+    plausible: int | None = None
     parts: tuple[str, ...] | None = None
     baseline_change: BaselineChange | None = None
 
@@ -72,16 +75,19 @@ def run(database: Path, asked: Asked, out: Path, say: Say = lambda what: None) -
     seconds: dict[str, float] = {}
     timed = _Clock(seconds)
     with timed("scores"):
-        cohorts, known, points, left_out = read_cohorts(database, plan, asked)
+        scores = read_scores(database, plan, asked)
+    cohorts = scores.cohorts
     studies = sorted({s for c in cohorts.values() for s in c.studies})
     stamp = stamp_of(database, seed=asked.seed, studies=studies)
     search = Search(asked.k, asked.families, asked.starts, asked.seed, asked.jobs, asked.replicates)
     with timed("classes" + (" and label bootstraps" if asked.replicates else "")):
-        classes = find(plan, cohorts, known, search, say)
+        classes = find(plan, cohorts, scores.known, search, say)
     with timed("invariance"):
         checked = {
-            n: invariance(plan, c, points.get(n, 1.0), say, asked.seed) for n, c in classes.items() if n != "all"
+            n: invariance(plan, c, scores.points.get(n, 1.0), say, asked.seed) for n, c in classes.items() if n != "all"
         }
+    with timed("draws of the link"):
+        linked = {n: link_draws(plan, classes[n], d, asked.jobs, say) for n, d in scores.draws.items()}
     context = Context(
         database=database,
         plan=plan,
@@ -93,11 +99,11 @@ def run(database: Path, asked: Asked, out: Path, say: Say = lambda what: None) -
         minimum=minimum_count(asked.minimum),
         say=say,
         seconds=seconds,
-        options={"invariance": checked, "linked_draws": plan.populations["all"].plausible_values},
+        options={"invariance": checked, "linked": linked},
     )
     sections, absent = gather(context, timed, asked.wanted)
     with timed("page"):
-        made = page.write(sections, _about(context, asked, [*absent, *left_out]), out)
+        made = page.write(sections, _about(context, asked, [*absent, *scores.left_out]), out)
     with timed("results"):
         write_results(context)
     return Done(made, tuple(sections), classes, stamp, seconds, context)
@@ -114,18 +120,22 @@ class _Clock:
         self.seconds[what] = time.monotonic() - started
 
 
-def read_cohorts(
-    database: Path, plan: Plan, asked: Asked
-) -> tuple[dict[str, Cohort], dict[str, pd.DataFrame], dict[str, float], list[str]]:
-    """Cohorts of the populations that have scores, what is known of their people, HRSD17 points per point of their
-    scale.
-
-    Raises CohortError where no population has scores.
+@dataclass
+class Scores:
+    """What the class step reads, by population: cohorts, what is known of their people, HRSD17 points per point of
+    their scale, draws of the link; and in words what is left out.
     """
-    cohorts: dict[str, Cohort] = {}
-    known: dict[str, pd.DataFrame] = {}
-    points: dict[str, float] = {}
-    left_out = []
+
+    cohorts: dict[str, Cohort] = field(default_factory=dict)
+    known: dict[str, pd.DataFrame] = field(default_factory=dict)
+    points: dict[str, float] = field(default_factory=dict)
+    draws: dict[str, Draws] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def read_scores(database: Path, plan: Plan, asked: Asked) -> Scores:
+    """The populations that have scores. Raises CohortError where none has."""
+    found = Scores()
     with class_door(database, asked.view) as door:
         landed = set(door.frame("select distinct study_id from marts.trajectory_input")["study_id"].astype(str))
         for name in asked.populations:
@@ -133,20 +143,26 @@ def read_cohorts(
             try:
                 if not wanted:
                     raise CohortError(f"none of {', '.join(plan.populations[name].studies)} is landed")
-                cohorts[name] = read(door, plan, name, studies=wanted, scale=asked.scale)
+                cohort = read(door, plan, name, studies=wanted, scale=asked.scale)
             except CohortError as error:
-                left_out.append(f"Population {name}: {error}.")
+                found.left_out.append(f"Population {name}: {error}.")
                 continue
-            known[name] = about(door, cohorts[name])
+            found.cohorts[name], found.known[name] = cohort, about(door, cohort)
             slope = door.frame(
                 "select regr_slope(hrsd17_equiv, score) as slope from marts.trajectory_input where instrument_id = "
                 ":scale",
-                scale=cohorts[name].scale,
+                scale=cohort.scale,
             )["slope"].iloc[0]
-            points[name] = 1.0 if pd.isna(slope) else float(slope)
-    if not cohorts:
-        raise CohortError(" ".join(left_out))
-    return cohorts, known, points, left_out
+            found.points[name] = 1.0 if pd.isna(slope) else float(slope)
+            n = plan.populations[name].plausible_values if asked.plausible is None else asked.plausible
+            if n and cohort.linked:
+                try:
+                    found.draws[name] = draw(door, cohort, n=n, seed=asked.seed)
+                except CohortError as error:
+                    found.left_out.append(f"Population {name}: no draws of the link, {error}.")
+    if not found.cohorts:
+        raise CohortError(" ".join(found.left_out))
+    return found
 
 
 def gather(context: Context, timed: Callable[[str], object], parts: tuple[str, ...]) -> tuple[list[Section], list[str]]:
@@ -179,6 +195,8 @@ def _about(context: Context, asked: Asked, absent: list[str]) -> page.About:
     used = {"family": list(asked.families or plan.model.family), "baseline_change": plan.model.baseline_change}
     told += deviations(read_plan().model, used)
     told += deviations(plan.labels, {"bootstrap_refits": asked.replicates})
+    if asked.plausible is not None and "all" in context.classes:
+        told += deviations(plan.populations["all"], {"plausible_values": asked.plausible})
     for name, c in context.classes.items():
         planned = plan.populations[name]
         lacking = sorted(set(planned.studies) - set(c.cohort.studies))
@@ -193,10 +211,12 @@ def write_results(context: Context) -> None:
     """`results.treatment_failure_*`: persons of each population, and the tables that the aims left."""
     persons = [c.persons.assign(population=n, p_tf=c.persons["p_tf"].astype(float)) for n, c in context.classes.items()]
     columns = (
-        "population subject_id study_id baseline last_week modal label p_tf q_one q_one_8 q_k q_k_8"
-        " exit_severity exit_one"
+        "population subject_id study_id baseline last_week modal label p_tf q_one q_one_8 q_k q_k_8 exit_one exit_k"
     )
+    drawn = [link_section.results(n, over) for n, over in context.options.get("linked", {}).items()]
     tables = {"persons": pd.concat(persons, ignore_index=True)[columns.split()]} | context.results
+    for key in sorted({k for made in drawn for k in made}):
+        tables[key] = pd.concat([made[key] for made in drawn if key in made], ignore_index=True)
     for name, table in tables.items():
         if len(table.columns):
             write_result(f"treatment_failure_{name}", table, stamp=context.stamp)

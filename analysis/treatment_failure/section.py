@@ -104,8 +104,8 @@ class Classes:
     same family. labels: of the classes of `fit`, and `labels_30` by the 30 % variant. agreement: share of bootstrap
     refits in which a class got its label again, missing where no bootstrap was asked. persons: one row per person in
     the order of `fit.design.persons`: subject_id, study_id, baseline, last_week, modal, label, p_tf, q_one_8,
-    q_one_last, q_k_8, q_k_last, exit_severity and exit_one (latent exit severity predicted by the chosen and by the
-    one-class model), and the columns of `marts.first_line` that the class step may read.
+    q_one_last, q_k_8, q_k_last, exit_one and exit_k (latent exit severity predicted by the one-class and by the chosen
+    model), and the columns of `marts.first_line` that the class step may read.
     """
 
     population: str

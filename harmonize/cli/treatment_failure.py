@@ -47,6 +47,9 @@ def treatment_failure(
     bootstraps: Annotated[
         int, typer.Option("--bootstraps", min=0, help="Refits of labels and of the whole chain; plan: 200.")
     ] = 0,
+    plausible: Annotated[
+        int | None, typer.Option("--plausible", min=0, help="Draws of the link of linked scores; plan: 20. 0: none.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same numbers.")] = 1,
     part: Annotated[
@@ -89,6 +92,7 @@ def treatment_failure(
         replicates=bootstraps,
         seed=seed,
         jobs=jobs,
+        plausible=plausible,
         parts=tuple(part) if part else None,
         baseline_change=baseline_change,
     )

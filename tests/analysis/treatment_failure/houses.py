@@ -55,8 +55,13 @@ def warehouse_of(drawn: Drawn, seed: int, folder: Path) -> Path:
     number = visits.groupby("subject_id").cumcount()
     scales = pd.DataFrame(
         {"subject_id": visits["subject_id"], "study_id": "stard", "step_id": "2", "instrument_id": "QIDS_SR16",
-         "day": 14 * number, "score_used": visits["score"]}
+         "day": 14 * number, "score_used": visits["score"], "items": None}
     )  # fmt: skip
+    burden = np.clip(np.rint(2 + 1.5 * visits["side_effects"]), 0, 6)
+    forms = scales[number > 0].assign(
+        instrument_id="FIBSER", score_used=None, items=[[float(b)] * 3 for b in burden[number > 0]]
+    )
+    forms["score_used"] = forms["score_used"].astype(float)
     history = pd.concat(
         [
             pd.DataFrame({"subject_id": p["subject_id"], "variable_id": n, "value_num": v, "study_id": "stard"})
@@ -77,7 +82,8 @@ def warehouse_of(drawn: Drawn, seed: int, folder: Path) -> Path:
         ),
         "cdm.steps": steps,
         "cdm.history": history,
-        "cdm.scales": scales,
+        "cdm.scales": pd.concat([scales, forms], ignore_index=True),
+        "reference.scale_items": pd.DataFrame({"scale_id": ["PRISE"], "item_no": [1], "item_name": ["heart_rating"]}),
         "cdm.genotypes": pd.DataFrame({"subject_id": p["subject_id"], "dosage": 1.0}),
         "reference.trajectory_rules": pd.DataFrame({"study_id": ["stard"], "instrument_id": ["QIDS_SR16"]}),
         "quality.landings": pd.DataFrame(

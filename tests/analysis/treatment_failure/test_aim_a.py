@@ -26,7 +26,7 @@ from analysis.twostep import ClassStep
 def people() -> pd.DataFrame:
     rng = np.random.default_rng(4)
     n = 1_200
-    frame = pd.DataFrame({c: rng.normal(size=n) for c in (*M1, "entry_hrsd17", "exit_severity")})
+    frame = pd.DataFrame({c: rng.normal(size=n) for c in (*M1, "entry_hrsd17", "exit_one")})
     frame["subject_id"], frame["study_id"] = [f"p{i}" for i in range(n)], "stard"
     frame["course"] = rng.integers(0, 3, n)
     eta = -0.5 - 0.7 * (frame["course"] == 0) + 0.4 * frame["age"] - 0.3 * frame["entry_hrsd17"]
@@ -44,7 +44,7 @@ def test_known_classes_give_the_standardised_difference_of_a_logistic_regression
     people: pd.DataFrame, model: str
 ) -> None:
     found = contrast(model, known(people), people, [1], [2])
-    terms = {"M0": [], "M1": list(M1), "M2": [*M1, "entry_hrsd17", "exit_severity"]}[model]
+    terms = {"M0": [], "M1": list(M1), "M2": [*M1, "entry_hrsd17", "exit_one"]}[model]
     dummies = np.eye(3)[people["course"]]
     x = np.column_stack([dummies, people[terms]])
     seen = people["remitted"].notna().to_numpy()
