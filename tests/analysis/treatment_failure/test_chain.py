@@ -58,7 +58,7 @@ def context_of(folder: Path, n: int) -> Context:
     with class_door(database) as door:
         cohort = read(door, plan, "trials", studies=("stard",))
         known = about(door, cohort)
-    search = Search(k=(1, 4), families=("gaussian",), starts=4, seed=1)
+    search = Search(k=(1, 4), families=("gaussian",), starts=10, seed=1)
     classes = find(plan, {"trials": cohort}, {"trials": known}, search, lambda what: None)
     stamp = stamp_of(database, seed=1, studies=["stard"])
     return Context(database, plan, stamp, classes, replicates=REPLICATES, jobs=1)
