@@ -77,6 +77,11 @@ def read_target(
         seen = found["last_week"].notna() & (found["baseline_score"] > 0)
         fall = 1 - found["last_score"] / found["baseline_score"].where(found["baseline_score"] > 0)
         found = found.assign(early_fall=np.where(seen, fall, np.nan))
+    if found.empty:
+        asked = [f"of the ancestry {ancestry}"] if ancestry else []
+        if week is not None:
+            asked.append(f"in study at week {week:g}")
+        raise CohortError(f"nobody of {', '.join(studies)} is {' and '.join(asked) or 'scored after baseline'}")
     own = [c for c in ("score", "passed_qc", "in_derivation", *scores.covariates) if c in scores.frame]
     found = found.merge(scores.frame[["subject_id", *own]], on="subject_id", how="left")
     flow.append(_stage(found[found["score"].notna()], SCORED))

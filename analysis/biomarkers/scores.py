@@ -7,6 +7,7 @@ from the warehouse, which computed them when genotypes were landed.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,8 +143,10 @@ def from_table(path: Path, score: str = "score") -> Scores:
     """Scores from a delimited file (comma or tab). Raises CohortError naming column, row and value."""
     try:
         frame = pd.read_csv(path, sep=None, engine="python")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise CohortError(f"{Path(path).name} cannot be read as a table of scores: {error}") from error
+    except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise CohortError(
+            f"{Path(path).name} cannot be read as a table of scores: {error}; give subject_id, score, by comma or tab"
+        ) from error
     for column in ("subject_id", score):
         if column not in frame.columns:
             raise CohortError(f"{Path(path).name} has no column {column}; it has {', '.join(map(str, frame.columns))}")
@@ -152,10 +155,12 @@ def from_table(path: Path, score: str = "score") -> Scores:
         row = int(np.argmax(twice))
         raise CohortError(f"{Path(path).name}, row {row + 2}: subject_id {frame['subject_id'].iloc[row]} stands twice")
     values = pd.to_numeric(frame[score], errors="coerce")
-    bad = values.isna() & frame[score].notna()
+    bad = ~np.isfinite(values) & frame[score].notna()
     if bad.any():
         row = int(np.argmax(bad))
-        raise CohortError(f"{Path(path).name}, row {row + 2}, column {score}: {frame[score].iloc[row]!r} is no number")
+        raise CohortError(
+            f"{Path(path).name}, row {row + 2}, column {score}: {str(frame[score].iloc[row])!r} is no number"
+        )
     frame = frame.assign(score=values, subject_id=frame["subject_id"].astype(str))
     if "passed_qc" not in frame:
         frame["passed_qc"] = True

@@ -11,6 +11,8 @@ from bed_reader import open_bed
 from analysis.genetics.errors import GeneticsError
 from analysis.genetics.matrix import Dosages, Ints, Matrix, tidy_persons, tidy_variants
 
+PADDING_SEEN = 10_000
+"""Variants whose padding is looked at."""
 _MAGIC = b"\x6c\x1b\x01"
 
 
@@ -48,7 +50,21 @@ class BedMatrix(Matrix):
                 file=self.path.name,
                 remedy="The three files do not belong together, or the bed file is cut off: copy them again",
             )
+        self._check_padding(n, m)
         self._bed = open_bed(self.path, iid_count=n, sid_count=m, properties={}, num_threads=1)
+
+    def _check_padding(self, n: int, m: int) -> None:
+        """The bits behind the last person are empty: else the fam file lacks persons of the same byte."""
+        if n % 4 == 0 or not m:
+            return
+        width, some = (n + 3) // 4, min(m, PADDING_SEEN)
+        last = np.memmap(self.path, mode="r", offset=3, shape=(m, width))[:some, -1]
+        if (last >> (2 * (n % 4))).any():
+            raise GeneticsError(
+                f"holds calls of more than the {n} persons of the fam file",
+                file=self.path.name,
+                remedy="The three files do not belong together: copy them again",
+            )
 
     def read(self, columns: Ints) -> Dosages:
         """Hard calls as int8, column-major."""
@@ -60,7 +76,7 @@ def _columns(path: Path, width: int, names: list[str]) -> pd.DataFrame:
         table = pd.read_csv(path, sep=r"\s+", header=None, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise GeneticsError(
-            f"cannot be read as a table of {width} columns: {error}",
+            f"cannot be read as a table of {width} columns: {str(error).strip()}",
             file=path.name,
             remedy="Write it anew with PLINK",
         ) from None
@@ -69,6 +85,15 @@ def _columns(path: Path, width: int, names: list[str]) -> pd.DataFrame:
             f"has {table.shape[1]} columns instead of {width}", file=path.name, remedy="Write it anew with PLINK"
         )
     table.columns = pd.Index(names)
+    short = np.flatnonzero(table.isna().any(axis=1) | table[names[-1]].eq(""))
+    if short.size:
+        raise GeneticsError(
+            f"has fewer than {width} columns",
+            file=path.name,
+            row=int(short[0]) + 1,
+            value=" ".join(table.iloc[short[0]].dropna()).strip(),
+            remedy="Write it anew with PLINK",
+        )
     return table
 
 

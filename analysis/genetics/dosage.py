@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,8 @@ class DosageMatrix(Matrix):
         people = [c for c in table.columns if names[c] not in known]
         if not people:
             raise GeneticsError("no persons", file=self.path.name, row=1, remedy="Give one column per person")
+        if table.is_empty():
+            raise GeneticsError("no variants", file=self.path.name, row=2, remedy="Give one line per variant")
         fixed = table.select([pl.col(old).alias(new) for new, old in known.items()]).to_pandas()
         r2 = fixed["imputation_r2"] if "imputation_r2" in fixed else pd.Series(np.nan, index=fixed.index)
         self.variants = tidy_variants(
@@ -77,7 +80,7 @@ class DosageMatrix(Matrix):
                 {
                     "variant_id": fixed["variant_id"].fillna("."),
                     "chrom": fixed["chrom"].fillna("") if "chrom" in fixed else "",
-                    "pos": pd.to_numeric(fixed["pos"], errors="coerce").fillna(0) if "pos" in fixed else 0,
+                    "pos": _positions(fixed["pos"], self.path) if "pos" in fixed else 0,
                     "counted": fixed["effect_allele"].fillna(""),
                     "other": fixed["other_allele"].fillna("") if "other_allele" in fixed else "",
                     "imputation_r2": pd.to_numeric(r2, errors="coerce"),
@@ -116,13 +119,44 @@ class DosageMatrix(Matrix):
         self._dosage = _numbers(table.select(heads), self.path)
 
 
-def _table(path: Path) -> pl.DataFrame:
-    import gzip
+def _positions(text: pd.Series, path: Path) -> pd.Series:
+    number = pd.to_numeric(text, errors="coerce")
+    bad = np.flatnonzero(number.isna() & text.notna())
+    if bad.size:
+        raise GeneticsError(
+            "a position is no number",
+            file=path.name,
+            row=int(bad[0]) + 2,
+            column="pos",
+            value=text.iloc[bad[0]],
+            remedy="Give a position in base pairs, NA where it is not known",
+        )
+    return number.fillna(0)
 
-    packed = path.name.endswith(".gz")
-    with gzip.open(path, "rt") if packed else path.open() as stream:
-        head = stream.readline()
-    mark = next((m for m in "\t,;" if m in head), " ")
+
+def _table(path: Path) -> pl.DataFrame:
+    opened = gzip.open if path.name.endswith(".gz") else open
+    try:
+        with opened(path, "rt") as stream:
+            head = stream.readline()
+            mark = next((m for m in "\t,;" if m in head), " ")
+            width = head.count(mark)
+            for row, line in enumerate(stream, start=2):
+                if line.count(mark) < width and line.strip():
+                    raise GeneticsError(
+                        f"a line has {line.count(mark) + 1} fields instead of {width + 1}", file=path.name, row=row,
+                        remedy="Give as many fields in every line as there are names",
+                    )  # fmt: skip
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise GeneticsError(
+            f"cannot be read as text: {error}", file=path.name, remedy="Give delimited text, packed with gzip or not"
+        ) from None
+    names = head.rstrip("\r\n").split(mark)
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise GeneticsError(
+            "a column stands twice", file=path.name, row=1, column=twice[0], remedy="Give every sample its own id"
+        )
     try:
         return pl.read_csv(path, separator=mark, infer_schema_length=0, truncate_ragged_lines=False, null_values=_NULLS)
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:

@@ -17,6 +17,8 @@ from analysis.genetics.errors import GeneticsError
 from analysis.genetics.matrix import MISSING, Dosages, Ints, Matrix, tidy_persons, tidy_variants
 
 _LENGTHS = {"GRCh37": {"1": 249250621, "22": 51304566}, "GRCh38": {"1": 248956422, "22": 50818468}}
+ABSENT = -2
+"""What stands for the second allele of a call of one chromosome."""
 _BUILDS = {"GRCH37": "GRCh37", "HG19": "GRCh37", "B37": "GRCh37", "GRCH38": "GRCh38", "HG38": "GRCh38"}
 
 
@@ -35,7 +37,7 @@ class VcfMatrix(Matrix):
             self.hard_calls = re.search(r"^##FORMAT=<ID=DS,", header, re.M) is None
             self.build = build_of(header)
             rows, self._record, self._allele = [], [], []
-            for number, record in enumerate(vcf):
+            for number, record in enumerate(_records(vcf, self.path)):
                 r2 = record.INFO.get("R2", record.INFO.get("DR2"))
                 many = len(record.ALT) > 1
                 for at, alternative in enumerate(record.ALT or ["."], start=1):
@@ -60,12 +62,32 @@ class VcfMatrix(Matrix):
         out = np.zeros((len(self.persons), len(columns)), dtype=kind, order="F")
         last = max(wanted, default=-1)
         with _opened(self.path) as vcf:
-            for number, record in enumerate(vcf):
+            for number, record in enumerate(_records(vcf, self.path)):
                 if number > last:
                     break
                 for place, allele in wanted.get(number, ()):
-                    out[:, place] = _hard(record, allele) if self.hard_calls else _soft(record, allele)
+                    call = _hard if self.hard_calls else _soft
+                    out[:, place] = call(record, allele, self.path)
         return out
+
+
+def _records(vcf: Any, path: Path) -> Iterator[Any]:
+    """Record by record; the parser's errors with the record they come after."""
+    found = iter(vcf)
+    last = "the header"
+    while True:
+        try:
+            record = next(found)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise GeneticsError(
+                f"the record after {last} cannot be read: {error}",
+                file=path.name,
+                remedy="The file is cut off or the record damaged: give a whole file",
+            ) from None
+        last = f"{record.CHROM}:{record.POS} {record.ID or '.'}"
+        yield record
 
 
 def build_of(header: str) -> str | None:
@@ -82,24 +104,39 @@ def build_of(header: str) -> str | None:
     return builds.pop() if len(builds) == 1 else None
 
 
-def _hard(record: Any, allele: int) -> Any:
-    if len(record.ALT) <= 1:
-        kinds = record.gt_types.astype(np.int8)
-        kinds[kinds == 3] = MISSING
-        return kinds
-    calls = record.genotype.array()[:, :-1]
-    out = (calls == allele).sum(axis=1).astype(np.int8)
+def _hard(record: Any, allele: int, path: Path) -> Any:
+    """Copies of an allele; a call half of which is missing is missing, one of a single chromosome counts 0 or 2."""
+    try:
+        calls = record.genotype.array()[:, :-1]
+    except Exception:
+        raise _bad(record, path, "has neither GT nor DS", "Give records with genotypes or dosages") from None
+    single = (calls == ABSENT).any(axis=1) | (calls.shape[1] == 1)
+    out = ((calls == allele).sum(axis=1) * np.where(single, 2, 1)).astype(np.int8)
     out[(calls == -1).any(axis=1)] = MISSING
     return out
 
 
-def _soft(record: Any, allele: int) -> Any:
+def _soft(record: Any, allele: int, path: Path) -> Any:
     dosage = record.format("DS")
     if dosage is None:
-        hard = _hard(record, allele).astype(np.float32)
+        hard = _hard(record, allele, path).astype(np.float32)
         hard[hard == MISSING] = np.nan
         return hard
-    return dosage[:, min(allele, dosage.shape[1]) - 1].astype(np.float32)
+    if dosage.shape[1] < len(record.ALT):
+        what = f"has {dosage.shape[1]} DS for {len(record.ALT)} alternative alleles"
+        raise _bad(record, path, what, "Give a dosage for each of them (Number=A), or split the record")
+    out = dosage[:, allele - 1].astype(np.float32)
+    if (out < 0).any() or (out > 2).any():
+        value = out[(out < 0) | (out > 2)][0]
+        raise _bad(record, path, f"has the dosage {value:g} outside 0 to 2", "Give copies of the allele; missing is .")
+    return out
+
+
+def _bad(record: Any, path: Path, what: str, remedy: str) -> GeneticsError:
+    return GeneticsError(
+        f"the record {what}", file=path.name, column="FORMAT",
+        value=f"{record.CHROM}:{record.POS} {record.ID or '.'}", remedy=remedy,
+    )  # fmt: skip
 
 
 def _one(value: Any, at: int) -> float:
@@ -114,7 +151,7 @@ def _opened(path: Path) -> Iterator[Any]:
     with _quiet():
         try:
             vcf = VCF(str(path), gts012=True, threads=1)
-        except OSError as error:
+        except Exception as error:  # the parser raises Exception itself
             raise GeneticsError(
                 f"cannot be read as VCF: {error}", file=path.name, remedy="Give VCF text, packed with gzip or bgzip"
             ) from None

@@ -19,6 +19,8 @@ import pandas as pd
 from analysis.genetics.errors import GeneticsError
 from analysis.genetics.matrix import tidy_chrom
 
+NO_BUILD = ("", "NR", "NA")
+"""What a header says where the build is not reported."""
 CATALOG_FIELDS = ("pgs_id", "pgs_name", "trait_reported", "genome_build")
 """What a header that declares a format_version must say, beside it."""
 BUILDS = {"GRCH37": "GRCh37", "HG19": "GRCh37", "B37": "GRCh37", "37": "GRCh37", "GRCH38": "GRCh38", "HG38": "GRCh38",
@@ -117,6 +119,13 @@ def read_weights(path: Path, *, build: str | None = None) -> Weights:
         warnings.append(f"the header declares {said} variants, the file has {n}: a part of the score, or cut off")
     if len(refused):
         warnings.append(f"{len(refused)} lines are haplotypes, HLA alleles or interactions and cannot be scored")
+    for name in ("genome_build", "HmPOS_build"):
+        said = header.get(name, "").strip()
+        if said.upper() not in NO_BUILD and build_named(said) is None:
+            raise GeneticsError(
+                "no genome build", file=path.name, row=1, column=name, value=said,
+                remedy="Name GRCh36, GRCh37 or GRCh38 (hg18, hg19, hg38), or NR where it is not known",
+            )  # fmt: skip
     own = build_named(header.get("genome_build")) or build_named(build)
     if build_named(header.get("genome_build")) and build_named(build) not in (None, own):
         raise GeneticsError(
@@ -249,6 +258,10 @@ def _rows(table: pd.DataFrame, file: str, skipped: int) -> tuple[pd.DataFrame, p
     out["why"] = np.where(complex_, "not a single variant", "")
     refused = out[complex_].reset_index(drop=True)
     usable = out[~complex_].drop(columns="why").reset_index(drop=True)
+    if len(usable) and not usable["weight"].to_numpy(dtype=float).any():
+        raise GeneticsError(
+            "all weights are 0", file=file, column="weight", value=0, remedy="Give the weights of the score"
+        )
     if usable.empty:
         raise GeneticsError(
             "no line is a single variant", file=file, remedy="Give weights of variants, not of haplotypes"

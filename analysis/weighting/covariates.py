@@ -5,6 +5,7 @@ Nothing is repaired silently: what is left out or filled is named as a Problem.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -78,7 +79,7 @@ def variables(formula: str, frame: pd.DataFrame) -> list[str]:
     try:
         needed = Formula(right_side(formula)).required_variables
     except FormulaicError as error:
-        raise WeightingError(f"formula {formula!r} cannot be read: {error}") from error
+        raise WeightingError(f"formula {formula!r} cannot be read: {_plain(error)}") from error
     found = [str(v) for v in sorted(needed) if str(v) not in CONTEXT and str(v) not in HELPERS]
     absent = [v for v in found if v not in frame.columns]
     if absent:
@@ -219,3 +220,8 @@ def zeros_by_level(x: Array, names: Sequence[str], chosen: Array, limit: int = 5
             if n and hits in (0.0, float(n)):
                 found.append(f"{'nobody' if hits == 0 else 'everybody'} of the {n} with {name} = {level:g} is chosen")
     return found[:limit]
+
+
+def _plain(error: Exception) -> str:
+    """The first line of a parser's error, without colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()[0]

@@ -115,7 +115,9 @@ def biomarker(
 
             found = run_biomarker(house.database, asked, say)
     except GeneticsError as error:
-        raise console.CommandError(str(error), remedy=error.remedy or "") from error
+        where = {name: getattr(error, name) for name in ("file", "row", "column", "value")}
+        told = {name: said for name, said in where.items() if said is not None}
+        raise console.CommandError(error.problem, remedy=error.remedy, **told) from error
     except (CohortError, DesignError, InferenceError, ResultError) as error:
         raise console.CommandError(str(error)) from error
     if as_json:

@@ -203,7 +203,8 @@ def test_weights_file_on_variants_of_the_warehouse(world, tmp_path: Path) -> Non
         ({"outcome": "nowhere"}, "no outcome 'nowhere'.*nonresponse"),
         ({"studies": ("mars",)}, "no person of mars"),
         ({"ancestry": "nowhere == 1"}, "cannot be asked"),
-        ({"ancestry": "race == 'Nobody'"}, "has a score"),
+        ({"ancestry": "race == 'Nobody'"}, "nobody of stard is of the ancestry race == 'Nobody'"),
+        ({"draw_week": 400.0}, "nobody of stard is in study at week 400"),
         ({"scores": None}, "give a weights file"),
     ],
 )
@@ -221,6 +222,8 @@ def test_a_table_of_scores_is_checked(world, tmp_path: Path) -> None:
         ("subject_id,score\na,x\n", "row 2, column score: 'x' is no number"),
         ("person,score\na,1\n", "no column subject_id"),
         ("subject_id,score\nelsewhere-1,1\n", "identifiers"),
+        ("subject_id,score\na,inf\n", "row 2, column score: 'inf' is no number"),
+        ("", "cannot be read as a table of scores"),
     ):
         file = tmp_path / "bad.csv"
         file.write_text(text)

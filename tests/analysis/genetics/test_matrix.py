@@ -98,3 +98,69 @@ def test_damaged_sets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GeneticsError, match="no number") as caught:
         open_matrix(dosage)
     assert (caught.value.row, caught.value.column, caught.value.value) == (3, "p0", "two")
+
+
+HEAD = "##fileformat=VCFv4.2\n##contig=<ID=1>\n"
+GT = '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
+DS = '##FORMAT=<ID=DS,Number=A,Type=Float,Description="d">\n'
+NAMES = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\tc\n"
+
+
+def _vcf(folder: Path, formats: str, *records: str) -> Path:
+    path = folder / "made.vcf"
+    path.write_text(HEAD + formats + NAMES + "".join("\t".join(r.split()) + "\n" for r in records))
+    return path
+
+
+def test_half_calls_and_calls_of_one_chromosome(tmp_path: Path) -> None:
+    for calls, expected in (("0/1 ./1 1/1", [1, -127, 2]), ("0 1 .", [0, 2, -127]), ("1 0/1 1/1", [2, 1, 2])):
+        found = open_matrix(_vcf(tmp_path, GT, f"1 5 rs1 A G . . . GT {calls}")).read(np.array([0]))
+        assert found[:, 0].tolist() == expected
+    both = open_matrix(_vcf(tmp_path, GT, "1 5 rs1 A G,T . . . GT 0/2 1/2 ./2")).read(np.array([0, 1]))
+    assert both.tolist() == [[0, 1], [1, 1], [-127, -127]]
+
+
+@pytest.mark.parametrize(
+    ("formats", "records", "problem", "value"),
+    [
+        (GT, ["1 6 rs2 A G . . . GQ 1 2 3"], "neither GT nor DS", "1:6 rs2"),
+        (GT + DS, ["1 6 rs2 A G . . . GQ 1 2 3"], "neither GT nor DS", "1:6 rs2"),
+        (DS.replace("=A", "=1"), ["1 5 rs1 A G,T . . . DS 0 1 2"], "1 DS for 2 alternative alleles", "1:5 rs1"),
+        (DS, ["1 5 rs1 A G . . . DS 0 3 2"], "dosage 3 outside 0 to 2", "1:5 rs1"),
+        (GT, ["1 5 rs1 A G . . . GT 0/0 0/1 1/1", "1 6 rs2 A G . . . GT 0/0"], "after 1:5 rs1 cannot be read", None),
+    ],
+)
+def test_records_that_cannot_be_read_are_named(
+    tmp_path: Path, formats: str, records: list[str], problem: str, value: str | None
+) -> None:
+    path = _vcf(tmp_path, formats, *records)
+    with pytest.raises(GeneticsError, match=problem) as caught:
+        open_matrix(path).read(np.array([0]))
+    assert (caught.value.file, caught.value.value) == ("made.vcf", value)
+    assert caught.value.remedy
+
+
+def test_tables_of_other_lengths_are_refused_with_their_row(tmp_path: Path) -> None:
+    variants = [("rs1", "1", 5, "A", "G"), ("rs2", "1", 6, "A", "G")]
+    path = write_set(tmp_path, variants, [[0, 1], [2, 2], [1, 2]])
+    lines = path.with_suffix(".bim").read_text().splitlines()
+    path.with_suffix(".bim").write_text(f"{lines[0]}\n1 rs2 0 6\n")
+    with pytest.raises(GeneticsError, match="fewer than 6 columns") as caught:
+        open_matrix(path)
+    assert (caught.value.file, caught.value.row) == ("made.bim", 2)
+    path.with_suffix(".bim").write_text("\n".join(lines) + "\n")
+    people = path.with_suffix(".fam").read_text().splitlines()
+    path.with_suffix(".fam").write_text("\n".join(people[:2]) + "\n")  # of the same length in bytes
+    with pytest.raises(GeneticsError, match="more than the 2 persons"):
+        open_matrix(path)
+    for text, problem, row in (
+        ("snp\ta1\tp\tq\nrs1\tA\t1\n", "3 fields instead of 4", 2),
+        ("snp\ta1\tp\tp\nrs1\tA\t1\t1\n", "stands twice", 1),
+        ("snp\ta1\tpos\tp\nrs1\tA\tx\t1\n", "position is no number", 2),
+        ("snp\ta1\tp\n", "no variants", 2),
+    ):
+        table = tmp_path / "dosage.txt"
+        table.write_text(text)
+        with pytest.raises(GeneticsError, match=problem) as caught:
+            open_matrix(table)
+        assert caught.value.row == row

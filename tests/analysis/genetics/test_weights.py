@@ -35,6 +35,8 @@ def test_a_catalog_file_and_a_bare_table(tmp_path: Path) -> None:
         (["rs1 1 100 A G 0.5"], CATALOG.replace("#pgs_id=PGS9\n", ""), "", "does not say pgs_id", 1, None),
         (["rs1 1 100 A G 0.5"], CATALOG.replace("2.0", "1.0"), "", "another version", 1, None),
         (["rs1 1 100 A G 0.5", "rs2 1 101 A G x"], "", "", "weight is no number", 3, "weight"),
+        (["rs1 1 100 A G 0.5"], "#genome_build=GRCh99", "", "no genome build", 1, "genome_build"),
+        (["rs1 1 100 A G 0", "rs2 1 101 A G 0.0"], "", "", "all weights are 0", None, "weight"),
         (["rs1 1 100  G 0.5"], "", "", "effect allele is missing", 2, "effect_allele"),
         (["rs1 1 100 A A 0.5"], "", "", "are the same", 2, "other_allele"),
         ([".   A G 0.5"], "", "", "neither rsID nor position", 2, "rsid"),
@@ -45,7 +47,7 @@ def test_a_catalog_file_and_a_bare_table(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(
-    tmp_path: Path, rows: list[str], head: str, columns: str, problem: str, row: int, column: str | None
+    tmp_path: Path, rows: list[str], head: str, columns: str, problem: str, row: int | None, column: str | None
 ) -> None:
     with pytest.raises(GeneticsError, match=problem) as caught:
         read_weights(write_weights(tmp_path, rows, head=head, columns=columns))
