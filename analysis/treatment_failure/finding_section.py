@@ -10,6 +10,7 @@ from analysis.treatment_failure import cells, charts, link_section, rules
 from analysis.treatment_failure.invariance import Invariance
 from analysis.treatment_failure.link_draws import LinkDraws
 from analysis.treatment_failure.section import Classes, Context, Drawing, Item, Section, Table
+from analysis.treatment_failure.treatments import Treatments
 
 TITLES = {"trials": "Pooled trials", "mars": "MARS alone", "all": "All studies, linked (sensitivity)"}
 MODEL_LABELS = {
@@ -71,12 +72,8 @@ def _section(context: Context, name: str, found: Classes) -> Section:
             Table("invariance", "The same classes in other models of study", invariance.table, note=invariance.note,
                   decimals={"largest difference, points": 1, "bic": 1})
         )  # fmt: skip
-        if not invariance.treatments.empty:
-            tables.append(
-                Table("treatments", "Randomised treatments", invariance.treatments,
-                      note="Only where treatment was randomised. Shares are mean posteriors, which shrink differences.",
-                      decimals=dict.fromkeys(["share of failure %", "fall by week 8 %"], 1))
-            )  # fmt: skip
+        results += [said for said in invariance.treatments.said if said]
+        tables += treatment_tables(invariance.treatments)
     over: LinkDraws | None = context.options.get("linked", {}).get(name)
     if over is not None:
         tables.insert(1, link_section.table(found, over))
@@ -100,6 +97,37 @@ def _section(context: Context, name: str, found: Classes) -> Section:
         figures=figures(found) if over is None else link_section.drawing(found, over),
         checklist=grolts(context, found),
     )
+
+
+def treatment_tables(found: Treatments) -> list[Table]:
+    """Randomised contrasts, and the nested models that say whether the classes are the same in both arms."""
+    if found.contrasts.empty:
+        return []
+    shares = dict.fromkeys(["first %", "second %", "difference", "from", "to", "fall", "fall from", "fall to"], 1)
+    heads = {
+        "study": "Study", "contrast": "Contrast", "persons": "Persons", "first %": "Failure, first arm %",
+        "second %": "Failure, second arm %", "difference": "Difference, points", "from": "95 % from", "to": "to",
+        "fall": "Difference in fall by week 8, points", "fall from": "95 % from ", "fall to": "to ",
+    }  # fmt: skip
+    made = [
+        Table("treatments", "Randomised treatments: share of failure and fall", found.contrasts,
+              "Only where treatment was randomised. Treatment in the membership of the chosen classes (two-step logit "
+              "among the randomised persons of the study); fall: mean own latent fall of the one-class model, which "
+              "is drawn to the mean and understates differences.", shares | {"p": 3}, heads)
+    ]  # fmt: skip
+    if "bic" in found.nested:
+        kept = ["study", "model", "persons", "parameters", "loglik", "bic", "LR p", "arms apart", "labels changed",
+                "admissible"]  # fmt: skip
+        made.append(
+            Table("treatment-models", "Randomised treatments: nested models of each study alone", found.nested[kept],
+                  "LR p: likelihood ratio against the model before. Arms apart: largest difference of class means at "
+                  "week 8 between the arms, HRSD17-equivalent points.",
+                  {"loglik": 1, "bic": 1, "LR p": 3, "arms apart": 1},
+                  {"model": "Model", "persons": "Persons", "parameters": "Parameters", "loglik": "Log-likelihood",
+                   "bic": "BIC", "LR p": "LR test p", "arms apart": "Arms apart, points",
+                   "labels changed": "Labels changed", "admissible": "Admissible"}, group="study")
+        )  # fmt: skip
+    return made
 
 
 NOTE_CLASSES = (
