@@ -8,8 +8,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from analysis.early import flow, judge, subgroups
 from analysis.early.course import CLASSES, STARTS
@@ -24,6 +26,7 @@ from analysis.trajectories.threads import one_thread
 from analysis.warehouse import connect
 
 Say = Callable[[str], None]
+Array = NDArray[np.float64]
 FOLDS, BOOTSTRAPS = 5, 500
 TARGETS = (NONRESPONSE, NEXT_FAILURE)
 
@@ -153,10 +156,29 @@ def tabulate(
     rows = judge.validations(predictions)
     if rows.empty:
         raise EarlyError("too few persons in treatment at a landmark have a known end: no prediction can be judged")
-    end = material.persons.set_index("subject_id")["end_day"]
+    work = (
+        delayed(_judged)(dict(zip(judge.GROUP, key, strict=True)), wide, weight, material.persons, asked, minimum)
+        for key, wide, weight in judge.groups(rows, asked.bootstraps, asked.seed)
+    )
     found: dict[str, list[pd.DataFrame]] = {}
-    for key, wide, weight in judge.groups(rows, asked.bootstraps, asked.seed):
-        named = dict(zip(judge.GROUP, key, strict=True))
+    for parts in Parallel(n_jobs=asked.jobs)(work):
+        for name, table in parts.items():
+            found.setdefault(name, []).append(table)
+    tables = {name: pd.concat(parts, ignore_index=True) for name, parts in found.items()}
+    # numbers of one validation and of its parts give each other, so they are shown together or not at all
+    result = tables["performance"]
+    secret = result["n"].isna().groupby([result["landmark"], result["target"]]).transform("any")
+    result.loc[secret, ["n", "events"]] = pd.NA
+    tables["flow"] = flow.table(material, landmarks, TARGETS, minimum)
+    return tables
+
+
+def _judged(
+    named: dict[str, Any], wide: pd.DataFrame, weight: Array, persons: pd.DataFrame, asked: Asked, minimum: int
+) -> dict[str, pd.DataFrame]:
+    """Tables of one validation, landmark and target (`named`), with these as first columns."""
+    with one_thread():
+        end = persons.set_index("subject_id")["end_day"]
         weeks = (end - cut(float(named["landmark"]))).clip(lower=0) / 7
         parts = {
             "performance": judge.performance(wide, weight, minimum),
@@ -166,18 +188,11 @@ def tabulate(
         if named["target"] == NONRESPONSE:
             parts["referral"] = judge.referrals(wide, weeks, weight, minimum)
         if named["kind"] == "cross-validation":
-            parts["subgroups"] = subgroups.table(wide, material.persons, asked.bootstraps, asked.seed, minimum)
-        for name, table in parts.items():
-            for place, (column, value) in enumerate(named.items()):
-                table.insert(place, column, value)
-            found.setdefault(name, []).append(table)
-    tables = {name: pd.concat(parts, ignore_index=True) for name, parts in found.items()}
-    # numbers of one validation and of its parts give each other, so they are shown together or not at all
-    result = tables["performance"]
-    secret = result["n"].isna().groupby([result["landmark"], result["target"]]).transform("any")
-    result.loc[secret, ["n", "events"]] = pd.NA
-    tables["flow"] = flow.table(material, landmarks, TARGETS, minimum)
-    return tables
+            parts["subgroups"] = subgroups.table(wide, persons, asked.bootstraps, asked.seed, minimum)
+    for table in parts.values():
+        for place, (column, value) in enumerate(named.items()):
+            table.insert(place, column, value)
+    return parts
 
 
 def _departed(plan: Plan, asked: Asked) -> list[str]:

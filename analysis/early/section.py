@@ -29,6 +29,8 @@ LABELS = {
     "slope": "calibration slope",
     "validation": "validated in",
 }
+LEAST_DRAWS = 200
+"""Draws of persons behind the intervals where no bootstraps are asked for; nothing is refitted to them."""
 QUANTITIES = {
     "referred": ("referred", 0),
     "true_referred": ("of them fail", 0),
@@ -41,7 +43,7 @@ QUANTITIES = {
 
 def sections(context: Context) -> list[Section]:
     """Aim C on the studies of the plan that are there. A section that says why, where the data cannot carry it."""
-    draws = int(context.options.get("early_bootstraps", BOOTSTRAPS if context.replicates else 0))
+    draws = int(context.options.get("early_bootstraps", BOOTSTRAPS if context.replicates else LEAST_DRAWS))
     asked = Asked(bootstraps=draws, seed=context.seed, jobs=context.jobs, minimum=context.minimum)
     try:
         run = run_early(context.database, asked, context.say)

@@ -106,7 +106,11 @@ def items(run: Run, draws: int) -> tuple[Item, ...]:
             f"Release {run.stamp.release}; code in this repository; patients' data stay inside.",
         ),
         ("19", "patients and public", MISSING),
-        ("20a–c", "flow and characteristics", "Table flow; characteristics of the persons stand in the first section."),
+        (
+            "20a–c",
+            "flow and characteristics",
+            "Table flow; characteristics: tables of persons in the first sections.",
+        ),
         (
             "21",
             "numbers in development",

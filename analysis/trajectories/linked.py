@@ -193,7 +193,7 @@ def refitted(fit: Trajectories, frame: pd.DataFrame) -> Trajectories | None:
 
 def _estimates(fit: Trajectories, grid: Array, kind: str) -> tuple[Array, Array]:
     """Values and variances of shares, courses, falls and parameters, in the order of `_names`."""
-    shares, of_shares = _shares(fit)
+    shares, of_shares = class_shares(fit)
     courses = fit.courses(grid, kind=kind)
     table = fit.parameters(kind)
     b = float(fit.design.covariates["baseline"].mean())
@@ -201,7 +201,7 @@ def _estimates(fit: Trajectories, grid: Array, kind: str) -> tuple[Array, Array]
     return values, np.concatenate([of_shares, courses["se"] ** 2, (courses["se"] / b) ** 2, table["se"] ** 2])
 
 
-def _shares(fit: Trajectories) -> tuple[Array, Array]:
+def class_shares(fit: Trajectories) -> tuple[Array, Array]:
     """(k,) mean posterior probabilities and their variances: persons as a sample, and the error of the model."""
     p = fit.probabilities
     slopes = np.einsum("nk,nkf->kf", p, fit.log_posterior_slopes()) / fit.n

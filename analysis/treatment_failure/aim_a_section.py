@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.treatment_failure import cells, charts, words
 from analysis.treatment_failure.aim_a_run import CLASSES, OWN, POOLED, AimA, run
 from analysis.treatment_failure.chain import chain_bootstrap
+from analysis.treatment_failure.characteristics import of_next_step
 from analysis.treatment_failure.head_to_head import head_to_head
 from analysis.treatment_failure.reverse import reverse
 from analysis.treatment_failure.section import Context, Drawing, Item, Section, Table
@@ -27,6 +28,11 @@ LABELS = {
     "ratio": "Ratio",
     "ratio_low": "from",
     "ratio_high": "to ",
+    "problems": "Remarks",
+    "study": "Study",
+    "model": "Model",
+    "basis": "Basis",
+    "estimator": "Estimator",
 }
 
 
@@ -128,10 +134,15 @@ def tables(
     decimals |= {"p_value": 3, "ratio": 2, "ratio_low": 2, "ratio_high": 2}
     primary = shown[shown["analysis"] == "primary"]
     note = (
-        "Failure less partial response, points of remission; standardised. Classes: latent classes. Own fall: "
-        "probabilities of the own course."
+        "Failure less partial response, percentage points of remission, standardised to the population; below 0 "
+        "failure does worse. Classes: latent classes. Own fall: probabilities of the own course. Withheld: the count, "
+        "or what it gives away, is below the smallest that is shown."
     )
+    scale = context.classes["trials"].cohort.scale
     made = [
+        Table("persons", "Persons of the next step by likeliest class",
+              of_next_step(found.measured, scale, context.minimum),
+              "Likeliest classes, for orientation; the analysis uses the probabilities."),
         Table("primary", "Primary: M0, M1, M2", primary[kept].drop(columns="analysis"), note, decimals, LABELS,
               group="basis"),
         Table("stages", "Who is in", flow.pivot(index="stage", columns="study", values="shown").reindex(
@@ -159,7 +170,13 @@ def tables(
     if not chain.empty:
         made.append(
             Table(
-                "chain", "Bootstrap of the whole chain", chain, decimals=dict.fromkeys(map(str, chain.columns[2:]), 1)
+                "chain",
+                "Bootstrap of the whole chain",
+                chain,
+                "Primary rows, percentage points. Sites redrawn within studies (persons where a study has one site); "
+                "class model, exit severity, filled-in covariates, weights and outcome models refitted each time.",
+                decimals=dict.fromkeys(map(str, chain.columns[3:]), 1),
+                labels=LABELS,
             )
         )
     return made
@@ -200,12 +217,18 @@ def figures(found: AimA, flow: pd.DataFrame) -> tuple[Drawing, ...]:
     )
     title = "failure less partial response, points of remission"
     return (
-        Drawing("forest", "M0, M1 and M2 by study", charts.forest(main, title), "Left of 0: failure does worse."),
+        Drawing(
+            "forest",
+            "M0, M1 and M2 by study",
+            charts.forest(main, title),
+            "Left of 0: failure does worse. Points and 95 % intervals; rows with fewer than five events per parameter "
+            "are left out, intervals beyond 80 points are cut.",
+        ),
         Drawing(
             "forest-analyses",
             "M1 and M2 over all analyses",
             charts.forest(over, title),
-            "Pooled where two studies have it.",
+            "Pooled where two studies have it; points and 95 % intervals. STAR*D alone where only it has the analysis.",
         ),
         Drawing("flow", "From the first step to the outcome", charts.flow(flow)),
     )
@@ -256,8 +279,22 @@ def strobe(context: Context, found: AimA) -> tuple[Item, ...]:
         ("12d", "loss to follow-up", "weights from observed history"),
         ("12e", "sensitivity analyses", f"{found.rows['analysis'].nunique() - 1} analyses beside the primary one"),
         ("13", "flow", "table and figure"),
+        ("14", "characteristics", "table of persons by likeliest class; gaps said in it, filled as in the methods"),
+        ("15", "outcome data", "persons, exits rated and remissions in the table of primary rows"),
         ("16", "estimates", "crude and adjusted with 95 % intervals"),
+        (
+            "17",
+            "other analyses",
+            "secondary table; four estimators; endpoint labels head to head; bootstrap of the chain",
+        ),
+        ("18", "key results", "the answer at the head of the section"),
         ("19", "limitations", "cautions above"),
+        ("20", "interpretation", "prognostic, not causal; M2 decides the words"),
+        (
+            "21",
+            "generalisability",
+            "persons who stay evaluable and enter a next step of a trial; no transport is tried",
+        ),
         ("22", "data", f"release {context.stamp.release}{', SYNTHETIC' if context.stamp.is_synthetic else ''}"),
     ]
     return tuple(Item("STROBE", a, b, c) for a, b, c in rows)

@@ -31,7 +31,7 @@ def courses(frame: pd.DataFrame, scale: str) -> Callable[[int], Chart]:
         colour = alt.Color("course:N", title=None, scale=alt.Scale(domain=titles, range=colours), legend=legend)
         dash = alt.StrokeDash("course:N", sort=titles, legend=None)
         x = alt.X("week:Q", title="week of the first treatment", axis=number_axis())
-        y = alt.Y("mean:Q", title=scale, axis=number_axis())
+        y = alt.Y("mean:Q", title=f"{scale}, points (higher is worse)", axis=number_axis())
         base = alt.Chart(frame)
         band = base.mark_area(opacity=0.18).encode(x=x, y=alt.Y("lower:Q", title=""), y2="upper:Q", color=colour)
         line = base.mark_line(strokeWidth=2.2).encode(x=x, y=y, color=colour, strokeDash=dash)

@@ -6,10 +6,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.plan import Plan
+from analysis.trajectories.linked import class_shares
 from analysis.treatment_failure import cells, charts, link_section, rules
+from analysis.treatment_failure.characteristics import of_population
 from analysis.treatment_failure.invariance import Invariance
 from analysis.treatment_failure.link_draws import LinkDraws
 from analysis.treatment_failure.section import Classes, Context, Drawing, Item, Section, Table
+from analysis.treatment_failure.treatments import Treatments
+from analysis.warehouse import connect
 
 TITLES = {"trials": "Pooled trials", "mars": "MARS alone", "all": "All studies, linked (sensitivity)"}
 MODEL_LABELS = {
@@ -50,7 +54,8 @@ def _section(context: Context, name: str, found: Classes) -> Section:
             "classes", "Classes", class_table(context, found), note=NOTE_CLASSES,
             labels={"label_30": "Label (30 %)", "fall_4": "Fall week 4 %", "fall_8": "Fall week 8 %",
                     "fall_end": "Fall at T %", "last_week": "T, week", "class": "Class", "label": "Label",
-                    "persons": "Persons", "share %": "Share %", "certainty": "Certainty",
+                    "persons": "Persons", "share %": "Share %", "share interval": "95 % interval",
+                    "end interval": "95 % interval ", "certainty": "Certainty",
                     "kept": "Label kept in bootstrap %"},
         ),
         Table("standing", "Who can be called a failure, by likeliest class", standing_table(context, found),
@@ -61,22 +66,24 @@ def _section(context: Context, name: str, found: Classes) -> Section:
               note="kappa: failure by likeliest class; kappa_q: own fall below 25 % likelier than not. Evaluable.",
               decimals={"kappa": 2, "kappa_q": 2, "adjusted_rand": 2},
               labels={"adjusted_rand": "adjusted Rand"}),
-        Table("models", "Models fitted", models(found), labels=MODEL_LABELS,
+        Table("models", "Models fitted", models(found), labels=MODEL_LABELS, note=NOTE_MODELS,
               decimals={"loglik": 1, "bic": 1, "icl": 1, "entropy": 2, "smallest_share": 1}),
     ]  # fmt: skip
+    with connect(context.database) as warehouse:
+        about = of_population(warehouse, found, context.minimum)
+    tables.insert(0, Table("persons", "Persons", about, note="Persons of the class model."))
     results = [f"{found.why}."]
     if invariance is not None:
         results.append(invariance.said)
         tables.append(
             Table("invariance", "The same classes in other models of study", invariance.table, note=invariance.note,
-                  decimals={"largest difference, points": 1, "bic": 1})
+                  decimals={"largest difference, points": 1, "bic": 1},
+                  labels={"model": "Model", "persons": "Persons", "bic": "BIC", "converged": "Admissible",
+                          "largest difference, points": "Largest difference of class means at week 8, points",
+                          "labels changed": "Labels changed"})
         )  # fmt: skip
-        if not invariance.treatments.empty:
-            tables.append(
-                Table("treatments", "Randomised treatments", invariance.treatments,
-                      note="Only where treatment was randomised. Shares are mean posteriors, which shrink differences.",
-                      decimals=dict.fromkeys(["share of failure %", "fall by week 8 %"], 1))
-            )  # fmt: skip
+        results += [said for said in invariance.treatments.said if said]
+        tables += treatment_tables(invariance.treatments)
     over: LinkDraws | None = context.options.get("linked", {}).get(name)
     if over is not None:
         tables.insert(1, link_section.table(found, over))
@@ -102,9 +109,47 @@ def _section(context: Context, name: str, found: Classes) -> Section:
     )
 
 
+def treatment_tables(found: Treatments) -> list[Table]:
+    """Randomised contrasts, and the nested models that say whether the classes are the same in both arms."""
+    if found.contrasts.empty:
+        return []
+    shares = dict.fromkeys(["first %", "second %", "difference", "from", "to", "fall", "fall from", "fall to"], 1)
+    heads = {
+        "study": "Study", "contrast": "Contrast", "persons": "Persons", "first %": "Failure, first arm %",
+        "second %": "Failure, second arm %", "difference": "Difference, points", "from": "95 % from", "to": "to",
+        "fall": "Difference in fall by week 8, points", "fall from": "95 % from ", "fall to": "to ",
+    }  # fmt: skip
+    made = [
+        Table("treatments", "Randomised treatments: share of failure and fall", found.contrasts,
+              "Only where treatment was randomised. Treatment in the membership of the chosen classes (two-step logit "
+              "among the randomised persons of the study); fall: mean own latent fall of the one-class model, which "
+              "is drawn to the mean and understates differences.", shares | {"p": 3}, heads)
+    ]  # fmt: skip
+    if "bic" in found.nested:
+        kept = ["study", "model", "persons", "parameters", "loglik", "bic", "LR p", "arms apart", "labels changed",
+                "admissible"]  # fmt: skip
+        made.append(
+            Table("treatment-models", "Randomised treatments: nested models of each study alone", found.nested[kept],
+                  "LR p: likelihood ratio against the model before. Arms apart: largest difference of class means at "
+                  "week 8 between the arms, HRSD17-equivalent points.",
+                  {"loglik": 1, "bic": 1, "LR p": 3, "arms apart": 1},
+                  {"model": "Model", "persons": "Persons", "parameters": "Parameters", "loglik": "Log-likelihood",
+                   "bic": "BIC", "LR p": "LR test p", "arms apart": "Arms apart, points",
+                   "labels changed": "Labels changed", "admissible": "Admissible"}, group="study")
+        )  # fmt: skip
+    return made
+
+
 NOTE_CLASSES = (
-    "Persons by likeliest class; share is the mean posterior. Fall from the mean baseline. T: last week with 20 % "
-    "still seen."
+    "Persons by likeliest class. Share: mean posterior probability. Certainty: mean posterior of the likeliest class "
+    "among its persons. Fall: of the mean course from the mean baseline. T: last week with 20 % still seen."
+)
+
+
+NOTE_MODELS = (
+    "BIC: Bayesian information criterion, lower is better, by it the number is chosen. ICL: BIC plus twice the "
+    "uncertainty of classification. Entropy: 1 where everybody's class is certain. Best value reached: random starts "
+    "that end within 0.01 of the best log-likelihood."
 )
 
 
@@ -114,7 +159,7 @@ def methods(context: Context, name: str, found: Classes) -> tuple[str, ...]:
     linked = f" Scores of {', '.join(c.linked)} are linked equivalents." if c.linked else ""
     told = (
         f"{c.counts['persons']:,} persons of {', '.join(c.studies)} with a baseline and at least one later score, "
-        f"{c.counts['scores_used']:,} scores on the {c.scale}; "
+        f"{c.counts['scores_used']:,} scores on the {scale_name(found)}; "
         f"{cells.count(c.counts['persons_without_baseline'], context.minimum)} "
         f"persons with scores had no baseline and stay out.{linked}"
     )
@@ -122,16 +167,39 @@ def methods(context: Context, name: str, found: Classes) -> tuple[str, ...]:
     return (
         told,
         f"Growth mixtures with {numbers} classes: 1, log(1 + week) and week free in every class, random intercept and "
-        "slope "
-        "on log(1 + week) with one covariance, baseline as a covariate equal in all classes, study in membership and "
-        f"intercept. Gaussian and censored-normal models were fitted ({', '.join(found.enumerations)}); the smallest "
-        f"admissible number within {plan.choice.bic_slack:g} BIC points of the minimum is taken. Labels follow the "
-        "rules of "
-        "the plan; the class step had no access to outcomes of a next step or to genotypes.",
+        "slope on log(1 + week) with one covariance, baseline as a covariate equal in all classes"
+        f"{', study in membership, intercept and residual variance' if len(c.studies) > 1 else ''}. "
+        f"Gaussian and censored-normal models were fitted ({', '.join(found.enumerations)}); the smallest "
+        f"admissible number within {plan.choice.bic_slack:g} BIC points of the minimum is taken: converged, "
+        f"information positive definite, best value reached {plan.search.replications} times or more, no class below "
+        f"{100 * plan.admissible.min_class_share:g} % or {plan.admissible.min_class_persons} persons. The class step "
+        "had no access to outcomes of a next step or to genotypes.",
+        rule_in_words(plan),
         "Beside the classes stands q, the probability that the person's own latent course falls by less than 25 % at "
         "week 8 "
         "and at T given all scores, from the one-class and from the chosen model.",
     )
+
+
+def rule_in_words(plan: Plan) -> str:
+    """The labels as they are defined, with the plan's thresholds."""
+    of = plan.labels
+    failing, respond = 100 * of.failure_below, 100 * of.response_from
+    return (
+        "Labels of classes, by the fall of the mean course from the mean baseline, at T, the last week up to "
+        f"{of.last_week_cap:g} at which {100 * of.last_week_share:g} % of the class still have a later score (never "
+        f"extrapolated): treatment failure, below {failing:g} % at every week from {of.week_from:g} to T; transient "
+        f"response, below {respond:g} % at T after {100 * of.transient_loss:g} points or more were lost again; partial "
+        f"response, {failing:g} to below {respond:g} % at T; response, {respond:g} % or more at T, rapid if already "
+        f"{100 * of.rapid_from:g} % at week {of.rapid_at_week:g}, else gradual. A variant sets the first border at "
+        f"{100 * of.failure_below_variant:g} %. If no class meets the rule the answer is that there is no such class; "
+        f"a label kept in less than {100 * of.uncertain_below:g} % of the bootstrap refits is called uncertain."
+    )
+
+
+def scale_name(found: Classes) -> str:
+    """The scale as a reader writes it."""
+    return found.cohort.scale.replace("_", "-")
 
 
 def cautions(found: Classes) -> tuple[str, ...]:
@@ -150,8 +218,10 @@ def class_table(context: Context, found: Classes) -> pd.DataFrame:
     if found.fit is None:
         return pd.DataFrame({"class": [], "label": []})
     b = found.cohort.mean_baseline
+    kind = "cluster" if found.fit.design.clusters is not None else "sandwich"
+    share, variance = class_shares(found.fit)
     fall = {w: 100 * (1 - found.fit.courses([w])["mean"].to_numpy() / b) for w in (4.0, 8.0)}
-    own = [found.fit.courses([t]).set_index("class")["mean"] for t in found.fit.last_weeks]
+    ends = [found.fit.courses([t], kind=kind).iloc[g] for g, t in enumerate(found.fit.last_weeks)]
     sizes = found.fit.classes
     shown = cells.cross(pd.Series("n", index=found.persons.index), found.persons["modal"], context.minimum)
     return pd.DataFrame(
@@ -164,13 +234,20 @@ def class_table(context: Context, found: Classes) -> pd.DataFrame:
             ],
             "persons": [shown[str(k)].iloc[-1] if str(k) in shown else "0" for k in sizes["class"]],
             "share %": (100 * sizes["share"]).round(1),
+            "share interval": [_interval(p, v**0.5) for p, v in zip(share, variance, strict=True)],
             "certainty": sizes["certainty"].round(2),
             "fall_4": fall[4.0].round(0),
             "fall_8": np.where(found.fit.last_weeks >= 8, fall[8.0].round(0), np.nan),
-            "fall_end": [round(100 * (1 - float(own[g].iloc[g]) / b)) for g in range(found.fit.k)],
+            "fall_end": [round(100 * (1 - float(e["mean"]) / b)) for e in ends],
+            "end interval": [_interval(1 - float(e["mean"]) / b, float(e["se"]) / b) for e in ends],
             "last_week": found.fit.last_weeks,
         }
     )
+
+
+def _interval(value: float, se: float) -> str:
+    low, high = 100 * (value - 1.96 * se), 100 * (value + 1.96 * se)
+    return f"{low:.1f} to {high:.1f}".replace("-", "−")
 
 
 def standing_table(context: Context, found: Classes) -> pd.DataFrame:
@@ -220,10 +297,12 @@ def figures(found: Classes) -> tuple[Drawing, ...]:
         label=[found.labels[c - 1] for c in frame["class"]],
         course=[f"{c}: {found.labels[c - 1]}" for c in frame["class"]],
     )
-    text = "Mean course of each class at the mean baseline with its pointwise 95 % band, to the last week it carries."
-    return (
-        Drawing("courses", f"Courses on the {found.cohort.scale}", charts.courses(frame, found.cohort.scale), text),
+    text = (
+        "Mean course of each class at the mean baseline with its pointwise 95 % band, to the last week it carries. The "
+        "baseline enters as a covariate and is no point of the curve."
     )
+    scale = scale_name(found)
+    return (Drawing("courses", f"Courses on the {scale}", charts.courses(frame, scale), text),)
 
 
 def grolts(context: Context, found: Classes) -> tuple[Item, ...]:

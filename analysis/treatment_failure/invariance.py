@@ -1,4 +1,4 @@
-"""Are the classes the same in every study, and what do randomised treatments do to them?
+"""Are the classes the same in every study? Randomised treatments are asked in `treatments`.
 
 Four nested models with the chosen number of classes: study in membership only; + study intercept (the primary one); +
 study x slope; everything free (each study alone). The classes count as the same where their means at week 8 differ by
@@ -8,7 +8,7 @@ less than 2 HRSD17-equivalent points and no label changes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from analysis.trajectories import GrowthMixture, Trajectories, labels
 from analysis.trajectories.errors import DesignError
 from analysis.trajectories.run import rule_of
 from analysis.treatment_failure.section import Classes
+from analysis.treatment_failure.treatments import Treatments, treatments
 
 STARTS = 20
 WEEK = 8.0
@@ -25,12 +26,12 @@ WEEK = 8.0
 
 @dataclass(frozen=True)
 class Invariance:
-    """`table`: one row per model. `said`: the verdict. `treatments`: shares and falls by randomised arm."""
+    """`table`: one row per model. `said`: the verdict. `treatments`: contrasts and models by randomised arm."""
 
     table: pd.DataFrame
     said: str
     note: str
-    treatments: pd.DataFrame = field(default_factory=pd.DataFrame)
+    treatments: Treatments
 
 
 def invariance(
@@ -77,7 +78,7 @@ def invariance(
     note = (
         f"Differences in HRSD17 points ({points:.2f} per point of the {cohort.scale}); classes matched by their order."
     )
-    return Invariance(table, told, note, treatments(plan, found, seed))
+    return Invariance(table, told, note, treatments(plan, found, points, say, seed))
 
 
 def _fit(spec: GrowthMixture, frame: pd.DataFrame, seed: int) -> Trajectories | None:
@@ -105,40 +106,3 @@ def _row(
         "labels changed": "; ".join(changed) or "none",
         "converged": "yes" if fit.admissible else "not admissible",
     }
-
-
-def treatments(plan: Plan, found: Classes, seed: int) -> pd.DataFrame:
-    """Mean P(failure) and the mean own fall at week 8 by randomised treatment, where the plan names the contrast."""
-    rows = []
-    people = found.persons.assign(kind=lambda p: p["treatment_class"].astype(object).fillna("").astype(str))
-    for study, (first, second) in plan.invariance["randomised_contrasts"].items():
-        own = people[(people["study_id"] == study) & people["randomised"].fillna(False).astype(bool)]
-        if own.empty:
-            continue
-        groups = {name: own[[_is(kind, name) for kind in own["kind"]]] for name in (first, second)}
-        fall = found.single.predict().course([WEEK]).set_index(found.single.spec.person)["mean"]
-        for name, part in groups.items():
-            if len(part) < 20:
-                continue
-            p, own_fall = part["p_tf"], 1 - fall.reindex(part["subject_id"]).to_numpy() / part["baseline"]
-            rows.append(
-                {
-                    "study": study,
-                    "treatment": name,
-                    "persons": f"{len(part):,}",
-                    "share of failure %": 100 * float(p.mean()),
-                    "± (95 %)": round(196 * float(p.std() / np.sqrt(len(p))), 1),
-                    "fall by week 8 %": 100 * float(own_fall.mean()),
-                    "± (95 %) ": round(196 * float(own_fall.std() / np.sqrt(len(p))), 1),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _is(kind: str, wanted: str) -> bool:
-    psychotherapy = kind.upper() in ("CBT", "PSYCHOTHERAPY")
-    return (
-        (not psychotherapy and kind != "")
-        if wanted == "drug"
-        else (psychotherapy if wanted == "CBT" else kind == wanted)
-    )

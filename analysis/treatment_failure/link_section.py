@@ -93,8 +93,9 @@ def drawing(found: Classes, over: LinkDraws) -> tuple[Drawing, ...]:
         f"Mean course of each class, pooled over {over.draws} draws of the linking function by Rubin's rules, with its "
         "pointwise 95 % band, to the last week it carries. The baseline enters as a covariate."
     )
-    return (Drawing("courses", f"Courses on the {found.cohort.scale}, error of the link included",
-                    charts.courses(frame, found.cohort.scale), text),)  # fmt: skip
+    scale = found.cohort.scale.replace("_", "-")
+    return (Drawing("courses", f"Courses on the {scale}, error of the link included", charts.courses(frame, scale),
+                    text),)  # fmt: skip
 
 
 def results(name: str, over: LinkDraws) -> dict[str, pd.DataFrame]:

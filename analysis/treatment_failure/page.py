@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ LONG = 24
 
 @dataclass(frozen=True)
 class About:
-    """What stands on every output: stamp, plan, what departs from it, names of SYNTHETIC studies."""
+    """What stands on every output: stamp, plan, what departs from it, names of SYNTHETIC studies.
+
+    names: titles of studies by their id, for the cells and heads of tables.
+    """
 
     stamp: Stamp
     plan_version: str
@@ -38,6 +42,7 @@ class About:
     deviations: tuple[str, ...]
     absent: tuple[str, ...]
     minimum: int
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
@@ -61,7 +66,8 @@ def write(sections: Sequence[Section], about: About, out: Path) -> Path:
         if old.suffix in (".svg", ".png", ".csv"):
             old.unlink()
     shown = []
-    for section in sections:
+    read = [_titled(section, about.names) for section in sections]
+    for section in read:
         for table in section.tables:
             _write(folder / f"{section.key}-{table.name}.csv", as_csv(table, about.line))
         figures = []
@@ -72,12 +78,52 @@ def write(sections: Sequence[Section], about: About, out: Path) -> Path:
             (folder / f"{name}.png").write_bytes(vlc.vegalite_to_png(chart, scale=2))
             figures.append(_figure(figure, name))
         shown.append(_shown(section, figures))
-    _write(out / TEXT, as_text(sections, about))
+    _write(out / TEXT, as_text(read, about))
     page = _environment().get_template("treatment_failure.html.j2").render(
         sections=shown, stamp=about.stamp, plan_version=about.plan_version, synthetic=about.synthetic,
         deviations=about.deviations, absent=about.absent, minimum=about.minimum, folder=FOLDER,
     )  # fmt: skip
     return _write(out / PAGE, page)
+
+
+SCALE = re.compile(r"\b([A-Z]+)_([A-Z]+[0-9]+)\b")
+
+
+def _titled(section: Section, names: Mapping[str, str]) -> Section:
+    """The section with studies by their titles and scales as they are written, in prose, cells and heads of tables."""
+
+    def read(text: str) -> str:
+        return in_titles(text, names)
+
+    tables = []
+    for table in section.tables:
+        frame = table.frame.rename(columns=lambda c: read(c) if c in names else c)
+        for column in frame.columns:
+            if any(isinstance(v, str) for v in frame[column]):
+                frame[column] = [read(v) if isinstance(v, str) else v for v in frame[column]]
+        tables.append(replace(table, frame=frame, title=read(table.title), note=read(table.note)))
+    return replace(
+        section,
+        verdict=read(section.verdict),
+        methods=tuple(map(read, section.methods)),
+        results=tuple(map(read, section.results)),
+        cautions=tuple(map(read, section.cautions)),
+        tables=tuple(tables),
+        checklist=tuple(replace(i, said=read(i.said)) for i in section.checklist),
+    )
+
+
+def in_titles(text: str, names: Mapping[str, str]) -> str:
+    """Studies by their titles, scales with a hyphen; an id that is a word too (`WORDS`) counts beside a mark only."""
+    found = SCALE.sub(r"\1-\2", text)
+    for study, title in names.items():
+        alone = r"(?=$|[:,;.)]| \(| alone\b| →)" if study in WORDS else r"\b"
+        found = re.sub(rf"\b{re.escape(study)}{alone}", lambda m, title=title: str(title), found)  # type: ignore[misc]
+    return found
+
+
+WORDS = frozenset({"predict"})
+"""Ids of studies that are English words."""
 
 
 def _shown(section: Section, figures: list[dict[str, Any]]) -> dict[str, Any]:
@@ -199,7 +245,8 @@ def as_text(sections: Sequence[Section], about: About) -> str:
             lines.append(f"- {item.guideline} {item.item}, {item.topic} ({s.title}): {item.said}")
     if about.absent:
         lines += ["", "## Not in this installation", "", *[f"- {a}" for a in about.absent]]
-    return "\n".join(lines) + "\n"
+    # a star within a word would begin emphasis
+    return ("\n".join(lines) + "\n").replace("STAR*D", "STAR\\*D")
 
 
 def _markdown(table: Table) -> list[str]:

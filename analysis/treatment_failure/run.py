@@ -99,7 +99,7 @@ def run(database: Path, asked: Asked, out: Path, say: Say = lambda what: None) -
         minimum=minimum_count(asked.minimum),
         say=say,
         seconds=seconds,
-        options={"invariance": checked, "linked": linked},
+        options={"invariance": checked, "linked": linked, "names": titles(database)},
     )
     sections, absent = gather(context, timed, asked.wanted)
     with timed("page"):
@@ -185,6 +185,15 @@ def gather(context: Context, timed: Callable[[str], object], parts: tuple[str, .
     return found, absent
 
 
+def titles(database: Path) -> dict[str, str]:
+    """Titles of studies by their id; empty where they are not published."""
+    with connect(database) as warehouse:
+        if "reference.studies" not in warehouse.columns:
+            return {}
+        found = warehouse.table("reference.studies", ["study_id", "title"])
+    return dict(zip(found["study_id"].astype(str), found["title"].astype(str), strict=True))
+
+
 def _about(context: Context, asked: Asked, absent: list[str]) -> page.About:
     plan = context.plan
     with connect(context.database) as warehouse:
@@ -204,7 +213,8 @@ def _about(context: Context, asked: Asked, absent: list[str]) -> page.About:
             told.append(f"{name}: without {', '.join(lacking)}")
         if c.cohort.scale != planned.scale:
             told.append(f"{name}: scale {c.cohort.scale} instead of {planned.scale}")
-    return page.About(context.stamp, plan.version, tuple(synthetic), tuple(told), tuple(absent), context.minimum)
+    names = context.options["names"]
+    return page.About(context.stamp, plan.version, tuple(synthetic), tuple(told), tuple(absent), context.minimum, names)
 
 
 def write_results(context: Context) -> None:

@@ -161,7 +161,7 @@ def test_a_link_without_error_adds_none_and_one_with_error_does(tmp_path: Path, 
 
 
 def test_the_share_of_a_class_has_the_error_of_repeated_samples(fit: Trajectories) -> None:
-    _, variance = linked._shares(fit)
+    _, variance = linked.class_shares(fit)
     drawn = []
     for seed in range(25):
         frame = mixture(240, 500 + seed, TWO)

@@ -42,7 +42,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
 def test_the_page_the_files_and_the_results_have_the_draws(done: Done) -> None:
     html = done.page.read_text(encoding="utf-8")
     assert "Classes over 4 draws of the link" in html
-    assert "Link error over 4 draws of the linking function (QIDS_SR16: published with a)" in html
+    assert "Link error over 4 draws of the linking function (QIDS-SR16: published with a)" in html
     assert "plausible_values: 4 instead of 20" in html
     csv = (done.page.parent / "treatment-failure" / "finding-all-link-draws.csv").read_text(encoding="utf-8")
     assert csv.startswith("# Classes over 4 draws of the link; SYNTHETIC (stard)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -86,3 +87,15 @@ def test_names_that_clash_are_refused(section: Section, tmp_path: Path) -> None:
         check(twice)
     with pytest.raises(ValueError, match="no name of a file"):
         check(Section("../k", "K"))
+
+
+def test_studies_and_scales_are_read_by_their_names(section: Section, tmp_path: Path) -> None:
+    names = {"stard": "STAR*D", "predict": "PReDICT"}
+    assert page.in_titles("predict: ± 20; in stard, predict (CBT)", names) == "PReDICT: ± 20; in STAR*D, PReDICT (CBT)"
+    assert page.in_titles("labels predict more; QIDS_SR16", names) == "labels predict more; QIDS-SR16"
+    table = Table("rows", "Rows", pd.DataFrame({"study": ["stard"], "predict": [3]}))
+    made = page.write([replace(section, tables=(table,))], replace(about(()), names=names), tmp_path)
+    html, text = made.read_text(encoding="utf-8"), (tmp_path / page.TEXT).read_text(encoding="utf-8")
+    assert "<td>STAR*D</td>" in re.sub(r"<td[^>]*>", "<td>", html)
+    assert "PReDICT" in html
+    assert "| STAR\\*D | 3 |" in text, "two stars in a paragraph would begin emphasis"
