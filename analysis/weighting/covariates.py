@@ -5,9 +5,11 @@ Nothing is repaired silently: what is left out or filled is named as a Problem.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,9 +79,11 @@ def left_side(formula: str) -> str:
 def variables(formula: str, frame: pd.DataFrame) -> list[str]:
     """Columns of the frame that the right side asks for. Raises WeightingError for one that is not there."""
     try:
-        needed = Formula(right_side(formula)).required_variables
+        parsed = Formula(right_side(formula))
     except FormulaicError as error:
         raise WeightingError(f"formula {formula!r} cannot be read: {_plain(error)}") from error
+    # formulaic does not see the arguments of some of its own transforms, bs() among them
+    needed = set(parsed.required_variables) | {v for term in parsed for f in term.factors for v in _arguments(f)}
     found = [str(v) for v in sorted(needed) if str(v) not in CONTEXT and str(v) not in HELPERS]
     absent = [v for v in found if v not in frame.columns]
     if absent:
@@ -220,6 +224,17 @@ def zeros_by_level(x: Array, names: Sequence[str], chosen: Array, limit: int = 5
             if n and hits in (0.0, float(n)):
                 found.append(f"{'nobody' if hits == 0 else 'everybody'} of the {n} with {name} = {level:g} is chosen")
     return found[:limit]
+
+
+def _arguments(factor: Any) -> set[str]:
+    """Names that a factor's expression takes, without those of functions and modules."""
+    if factor.eval_method.name != "PYTHON":
+        return set()
+    nodes = list(ast.walk(ast.parse(factor.expr, mode="eval")))
+    called = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    owners = {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
+    names = [n for n in nodes if isinstance(n, ast.Name) and id(n) not in called | owners]
+    return {n.id for n in names}
 
 
 def _plain(error: Exception) -> str:

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+def _pandas(frame: Any) -> pd.DataFrame:
+    """A frame of pandas, also from Polars or Arrow. Raises WeightingError."""
+    if not isinstance(frame, pd.DataFrame) and hasattr(frame, "to_pandas"):
+        frame = frame.to_pandas()
+    if not isinstance(frame, pd.DataFrame):
+        raise WeightingError(f"the frame is a {type(frame).__name__}: give a data frame with one row per person")
+    return frame
+
+
 class Weights:
     """A frame, one row per person, and the nodes whose factors are multiplied.
 
@@ -49,6 +58,7 @@ class Weights:
         seed: int = 1,
         study: str | None = None,
     ) -> None:
+        frame = _pandas(frame)
         if not nodes:
             raise WeightingError("no node: name at least one, e.g. treatment('arm ~ age + sex')")
         labels = [n.label for n in nodes]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-import statsmodels.formula.api as smf
+from formulaic import model_matrix
 
 from analysis.weighting import ESTIMATED, KNOWN, Weights, effect, staying, treatment
 from analysis.weighting.bootstrap import Climber, _batch, _one, bootstrap, draw
@@ -90,15 +90,18 @@ def test_nhefs_doubly_robust_with_a_missing_outcome(nhefs: pd.DataFrame) -> None
 
 def _doubly_robust(data: pd.DataFrame) -> tuple[float, float]:
     """Augmented weighting written out on statsmodels: difference over everybody, error by the influence function."""
-    logit = sm.families.Binomial()
-    chance = smf.glm(f"qsmk ~ {NHEFS}", data, family=logit).fit().predict(data)
-    seen = smf.glm(f"seen ~ qsmk + {NHEFS}", data, family=logit).fit()
-    outcome = smf.ols(f"wt82_71 ~ qsmk + qsmk:smokeintensity + {NHEFS}", data).fit()
+    t, seen, y = (data[c].to_numpy(float) for c in ("qsmk", "seen", "wt82_71"))
+    x, smoke = np.asarray(model_matrix(NHEFS, data), dtype=float), data["smokeintensity"].to_numpy(float)
+    one = np.ones(len(t))
+    chance = sm.GLM(t, x, family=sm.families.Binomial()).fit().fittedvalues
+    staying_model = sm.GLM(seen, np.column_stack([x, t]), family=sm.families.Binomial()).fit()
+    here = seen == 1
+    outcome = sm.OLS(y[here], np.column_stack([x, t, t * smoke])[here]).fit()
     parts = []
     for level, p in ((0, 1 - chance), (1, chance)):
-        there = data.assign(qsmk=level)
-        m, own = outcome.predict(there), (data["qsmk"] == level) & (data["seen"] == 1)
-        parts.append(m + own / (p * seen.predict(there)) * (data["wt82_71"].fillna(0) - m))
+        m = outcome.predict(np.column_stack([x, level * one, level * smoke]))
+        stays = staying_model.predict(np.column_stack([x, level * one]))
+        parts.append(m + (t == level) * here / (p * stays) * (np.nan_to_num(y) - m))
     own = parts[1] - parts[0]
     return float(own.mean()), float(own.std(ddof=0) / np.sqrt(len(own)))
 
@@ -121,10 +124,13 @@ def test_a_separated_replicate_has_its_limit(nhefs: pd.DataFrame) -> None:
     gone = ((nhefs["education"] == 1) & (nhefs["seen"] == 0)).to_numpy()  # the reference level, the hardest
     counts[0, gone] = 0
     found = Climber.of(weights.nodes[0], weights.case).other(counts)
-    for r, count in enumerate(counts):
-        model = smf.glm(f"seen ~ qsmk + {NHEFS}", nhefs, family=sm.families.Binomial(), freq_weights=count)
-        p = model.fit(maxiter=100, tol=1e-12).predict(nhefs)
-        assert 1 / (1 + found[r]) == pytest.approx(np.where(nhefs["seen"] == 1, p, 1 - p), abs=2e-5)
+    x, seen = np.asarray(model_matrix(f"qsmk + {NHEFS}", nhefs), dtype=float), nhefs["seen"].to_numpy()
+    for r in (0, 1):
+        drawn = counts[r] > 0
+        family, weights_of = sm.families.Binomial(), counts[r][drawn]
+        p = sm.GLM(seen[drawn], x[drawn], family=family, freq_weights=weights_of).fit(maxiter=40).fittedvalues
+        own = np.where(seen[drawn] == 1, p, 1 - p)
+        assert 1 / (1 + found[r][drawn]) == pytest.approx(own, abs=2e-5)
 
 
 def test_lalonde_att_by_logistic_weights(lalonde: pd.DataFrame) -> None:
