@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 
 from analysis.plan import read_plan
-from analysis.trajectories.cohort import Cohort
 from analysis.trajectories.simulate import mixture
-from analysis.treatment_failure.finding import Search, enumerate_one, settle
 from analysis.treatment_failure.finding_section import treatment_tables
 from analysis.treatment_failure.section import Classes
 from analysis.treatment_failure.treatments import contrast, randomised, treatments
 from tests.analysis.trajectories.test_run import TWO
+from tests.analysis.treatment_failure.cohorts import classes_of
 
 N = 500
 
@@ -24,25 +23,12 @@ N = 500
 def classes(snri_if_failing: float, slower: float) -> tuple[Classes, pd.DataFrame]:
     """Persons of iSPOT-D; P(SNRI) is one half, or `snri_if_failing`; on SNRI points are added by log(1 + t)."""
     drawn = mixture(N, 5, TWO)
-    drawn["subject_id"] = "p" + drawn["subject_id"].astype(str)
     truth = drawn.groupby("subject_id", sort=False)["truth"].first()
-    rng = np.random.default_rng(2)
     failing = truth == 2
+    rng = np.random.default_rng(2)
     snri = pd.Series(rng.random(N) < np.where(failing, snri_if_failing, 0.5), index=truth.index)
     drawn["score"] += slower * drawn["subject_id"].map(snri) * np.log1p(drawn["week"])
-    start = drawn.groupby("subject_id")["score"].transform("first")
-    frame = drawn[drawn["week"] > 0].assign(baseline=start, study_id="ispotd", link="as_measured")
-    frame["site"] = "ispotd:" + frame["subject_id"]
-    frame = frame[["subject_id", "study_id", "site", "week", "score", "baseline", "link"]].reset_index(drop=True)
-    cohort = Cohort("trials", frame, "QIDS_SR16", {"persons": N}, ())
-    known = pd.DataFrame(
-        {"treatment_class": np.where(snri, "SNRI", "SSRI"), "randomised": True, "is_evaluable": True}, index=truth.index
-    )
-    known.index.name = "subject_id"
-    search = Search(k=(2,), families=("gaussian",), starts=3)
-    plan = read_plan()
-    found = settle(plan, cohort, {"gaussian": enumerate_one(plan, cohort, "gaussian", search)}, known, search)
-    return found, pd.DataFrame({"failing": failing, "snri": snri})
+    return classes_of(drawn, (2,), snri=snri), pd.DataFrame({"failing": failing, "snri": snri})
 
 
 def test_the_contrast_is_that_of_the_true_classes() -> None:
