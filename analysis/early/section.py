@@ -29,7 +29,7 @@ LABELS = {
     "slope": "calibration slope",
     "validation": "validated in",
 }
-LEAST_DRAWS = 200
+LEAST_DRAWS = 100
 """Draws of persons behind the intervals where no bootstraps are asked for; nothing is refitted to them."""
 QUANTITIES = {
     "referred": ("referred", 0),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -72,7 +74,7 @@ def sections(context: Context) -> list[Section]:
             results=tuple(r for r in results if r),
             cautions=(*found.notes, *CAUTIONS),
             tables=tuple(tables(context, found, compared, chain, flow)),
-            figures=figures(found, flow),
+            figures=figures(found, flow, context.options.get("names", {})),
             checklist=strobe(context, found),
         )
     ]
@@ -201,13 +203,15 @@ def published(rows: pd.DataFrame, minimum: int) -> pd.DataFrame:
     return found
 
 
-def figures(found: AimA, flow: pd.DataFrame) -> tuple[Drawing, ...]:
-    """Forest of the primary rows, forest of M1 over analyses, flow."""
+def figures(found: AimA, flow: pd.DataFrame, names: Mapping[str, str]) -> tuple[Drawing, ...]:
+    """Forest of the primary rows, forest of M1 over analyses, flow. `names`: titles of studies."""
     rows = found.rows[(found.rows["analysis"] != "percentage change of HRSD17") & found.rows["se"].notna()].copy()
     rows = rows[~rows["problems"].str.contains("overfitted")]
     for c in ("estimate", "lower", "upper"):
         rows[c] = 100 * rows[c]
-    main = rows[rows["analysis"] == "primary"].assign(label=lambda r: r["study"] + ", " + r["basis"])
+    main = rows[rows["analysis"] == "primary"].assign(
+        label=lambda r: r["study"].replace(dict(names)) + ", " + r["basis"]
+    )
     last = rows["study"].where(rows["study"] != "stard", POOLED)
     single = rows["study"].nunique() == 1
     over = rows[(rows["model"] != "M0") & ((last == POOLED) | single)]
@@ -230,7 +234,11 @@ def figures(found: AimA, flow: pd.DataFrame) -> tuple[Drawing, ...]:
             charts.forest(over, title),
             "Pooled where two studies have it; points and 95 % intervals. STAR*D alone where only it has the analysis.",
         ),
-        Drawing("flow", "From the first step to the outcome", charts.flow(flow)),
+        Drawing(
+            "flow",
+            "From the first step to the outcome",
+            charts.flow(flow.assign(study=flow["study"].replace(dict(names)))),
+        ),
     )
 
 

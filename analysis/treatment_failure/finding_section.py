@@ -94,12 +94,14 @@ def _section(context: Context, name: str, found: Classes) -> Section:
         f"Without classes: the one-class model gives {100 * q.mean():.1f} % of evaluable persons an own latent fall "
         f"below 25 % at week {asked} (mean q); for {100 * (q >= 0.5).mean():.1f} % that is likelier than not."
     )
+    more = ""
     if over is not None:
         results += link_section.said(found, over)
+        more = link_section.answer(found, over)
     return Section(
         key=key,
         title=f"Finding treatment failure: {title_of(found, context.plan)}",
-        verdict=found.verdict[0].upper() + found.verdict[1:] + ".",
+        verdict=found.verdict[0].upper() + found.verdict[1:] + more + ".",
         methods=methods(context, name, found),
         results=tuple(results),
         cautions=cautions(found),

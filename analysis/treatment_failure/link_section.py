@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.trajectories import labels
 from analysis.treatment_failure import charts
 from analysis.treatment_failure.link_draws import LinkDraws
 from analysis.treatment_failure.section import Classes, Drawing, Table
@@ -40,11 +41,27 @@ def said(found: Classes, over: LinkDraws) -> tuple[str, ...]:
     if over.classes is not None and found.fit is not None:
         kept = over.classes.agreement(found.labels)
         failed = f"; {over.classes.failed} did not converge and stay out" if over.classes.failed else ""
-        told.append(
-            f"A class is treatment failure in {100 * over.failing():.0f} % of the draws; each class keeps its label in "
-            f"at least {100 * float(kept.min()):.0f} % of them{failed}."
+        held = (
+            "every class keeps its label in all of them"
+            if kept.min() == 1
+            else f"the least certain class keeps its label in {100 * float(kept.min()):.0f} % of them"
         )
+        told.append(f"A class is treatment failure in {100 * over.failing():.0f} % of the draws; {held}{failed}.")
     return tuple(told)
+
+
+def answer(found: Classes, over: LinkDraws) -> str:
+    """What the draws add to the verdict, to follow it; empty without a failing class."""
+    failing = found.numbered(labels.TF)
+    if over.classes is None or not failing:
+        return ""
+    shares = over.pooled("share").set_index("class").loc[failing]
+    if len(failing) == 1:
+        low, high = 100 * shares["lower"].iloc[0], 100 * shares["upper"].iloc[0]
+        interval = f" (95 % interval {low:.1f} to {high:.1f})"
+    else:
+        interval = ""
+    return f"; {100 * float(shares['estimate'].sum()):.1f} %{interval} with the error of the link"
 
 
 def table(found: Classes, over: LinkDraws) -> Table:

@@ -79,8 +79,9 @@ def write(sections: Sequence[Section], about: About, out: Path) -> Path:
             figures.append(_figure(figure, name))
         shown.append(_shown(section, figures))
     _write(out / TEXT, as_text(read, about))
+    synthetic = [about.names.get(s, s) for s in about.synthetic]
     page = _environment().get_template("treatment_failure.html.j2").render(
-        sections=shown, stamp=about.stamp, plan_version=about.plan_version, synthetic=about.synthetic,
+        sections=shown, stamp=about.stamp, plan_version=about.plan_version, synthetic=synthetic,
         deviations=about.deviations, absent=about.absent, minimum=about.minimum, folder=FOLDER,
     )  # fmt: skip
     return _write(out / PAGE, page)

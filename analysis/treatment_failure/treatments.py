@@ -26,7 +26,7 @@ from analysis.twostep.membership import ClassMembership
 
 FEWEST = 20
 """Persons in an arm; with fewer there is no contrast."""
-STARTS = 10
+STARTS = 6
 WEEK = 8.0
 
 
