@@ -14,13 +14,13 @@
 {%- endmacro %}
 
 {# Candidates that cannot go on unseen: they break a rule, hold an unusable cell, or their key is one that several
-   candidates have. Found in a narrow pass over fingerprints; few as they are, only these are stored in full. #}
-{% macro held_back(checked, candidates, key) -%}
+   candidates have, found by fingerprints. #}
+{% macro held_back(checked, key) -%}
 with
 
 shared_keys as (
     select {{ fingerprint(key) }} as print
-    from {{ candidates }}
+    from {{ checked }}
     group by 1
     having count(*) > 1
 )

@@ -2,6 +2,7 @@
    failed, empty or test-less build leaves the published file as it is. #}
 {% macro publish(results) -%}
     {%- if execute and target.name == 'build' -%}
+        {%- do nothing_null(results) -%}
         {%- set expected = namespace(n=0) -%}
         {%- for node in graph.nodes.values() if node.config.enabled and node.resource_type in ('model', 'seed', 'snapshot', 'test') -%}
             {%- set expected.n = expected.n + 1 -%}

@@ -1,3 +1,5 @@
+{{ config(materialized='settled') }}
+
 select
     candidates.subject_id,
     candidates.condition_id,
@@ -11,6 +13,6 @@ select
     candidates.src_form,
     candidates.src_row,
     coalesce(verdicts.n_src, 1) as n_src
-from {{ ref('int_conditions') }} as candidates
+from {{ ref('chk_conditions') }} as candidates
 left join {{ ref('dup_conditions') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
 where coalesce(verdicts.verdict, 'keep') = 'keep'

@@ -1,3 +1,5 @@
+{{ config(materialized='settled') }}
+
 select
     candidates.subject_id,
     candidates.variant_id,
@@ -14,6 +16,6 @@ select
     candidates.src_form,
     candidates.src_row,
     coalesce(verdicts.n_src, 1) as n_src
-from {{ ref('int_genotypes') }} as candidates
+from {{ ref('chk_genotypes') }} as candidates
 left join {{ ref('dup_genotypes') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
 where coalesce(verdicts.verdict, 'keep') = 'keep'

@@ -1,3 +1,5 @@
+{{ config(materialized='settled') }}
+
 select
     candidates.subject_id,
     candidates.variable_id,
@@ -10,6 +12,6 @@ select
     candidates.src_form,
     candidates.src_row,
     coalesce(verdicts.n_src, 1) as n_src
-from {{ ref('int_history') }} as candidates
+from {{ ref('chk_history') }} as candidates
 left join {{ ref('dup_history') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
 where coalesce(verdicts.verdict, 'keep') = 'keep'

@@ -1,3 +1,5 @@
+{{ config(materialized='settled') }}
+
 select
     candidates.subject_id,
     candidates.start_day,
@@ -16,6 +18,6 @@ select
     candidates.src_form,
     candidates.src_row,
     coalesce(verdicts.n_src, 1) as n_src
-from {{ ref('int_treatments') }} as candidates
+from {{ ref('chk_treatments') }} as candidates
 left join {{ ref('dup_treatments') }} as verdicts on {{ same_row('candidates', 'verdicts') }}
 where coalesce(verdicts.verdict, 'keep') = 'keep'

@@ -1,3 +1,5 @@
+{{ config(materialized='candidates') }}
+
 with
 
 candidates as (

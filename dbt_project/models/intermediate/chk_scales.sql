@@ -1,9 +1,9 @@
--- No rule asks for the totals from items, so they are not computed here: cdm.scales takes them from scored_scales.
+{{ config(materialized='candidates') }}
 
 with
 
 candidates as (
-    select * from {{ ref('int_scales') }}
+    select * from {{ ref('scored_scales') }}
 ),
 
 placed as (
@@ -39,6 +39,11 @@ select
     score,
     score_missing,
     items,
+    n_items,
+    item_total,
+    score = item_total as total_agrees,
+    score_used,
+    score_basis,
     src_form,
     src_row,
     block,

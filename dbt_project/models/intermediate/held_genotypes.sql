@@ -2,4 +2,4 @@
 
 -- Candidates of genotypes that cannot go on unseen: they break a rule, hold an unusable cell or share their key.
 
-{{ held_back(ref('chk_genotypes'), ref('int_genotypes'), ['subject_id', 'variant_id', 'assay']) }}
+{{ held_back(ref('chk_genotypes'), ['subject_id', 'variant_id', 'assay']) }}
