@@ -148,10 +148,7 @@ def _strega(run: dict[Any, Any], derivation: pd.DataFrame, typed: tuple[str, str
     return [
         ("3 objectives", "effect of a previously derived score; not a search for variants"),
         ("6 participants", f"{run['target']}; {run['studies'].replace(';', ', ')}"),
-        (
-            "7 genetic exposure",
-            f"{run['score']}, mode {run['mode']}; {run.get('score_text') or ''}{run['warnings'] or 'no warning'}",
-        ),
+        ("7 genetic exposure", f"{run['score']}, mode {run['mode']}; {run.get('score_text') or ''}{warned}"),
         ("7 population stratification", f"adjusted for {run['adjusted_for']}"),
         ("8 genotyping, call rates, quality control", typed[0]),
         ("9 bias", f"selection into genotyping is weighted for: {run['selection']}"),
