@@ -244,6 +244,7 @@ def _about(
     power = needed_odds_ratio(n_typed, share)
     return {
         "score": scores.name,
+        "score_text": scores.text,
         "outcome": outcome.name,
         "outcome_text": outcome.text,
         "studies": ";".join(asked.studies),

@@ -38,6 +38,17 @@ class Scores:
     derived_in: tuple[str, ...] | None
 
     @property
+    def text(self) -> str:
+        """How much of the file of weights was found, empty for scores from a table."""
+        if "n_variants_matched" not in self.frame:
+            return ""
+        by = self.frame.groupby("study_id")
+        told = zip(by["n_variants_matched"].min(), by["n_variants_file"].max(), by["coverage"].mean(), strict=True)
+        said = [f"{study}: {m} of {n} variants matched, mean coverage {100 * c:.1f} %"
+                for study, (m, n, c) in zip(by.groups, told, strict=True)]  # fmt: skip
+        return "; ".join(said) + "; "
+
+    @property
     def covariates(self) -> list[str]:
         """Columns of genotyping that are there and may be adjusted for."""
         return [c for c in (*COMPONENTS, *BATCHES) if c in self.frame.columns and self.frame[c].notna().any()]

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from analysis.report import figures
+from analysis.report import figures, genotyping
 from analysis.report.biomarker_counts import balance as shown_balance
 from analysis.report.biomarker_counts import masked, stages
 from analysis.report.disclosure import Shown
@@ -52,7 +52,7 @@ def _section(warehouse: Warehouse, run: dict[Any, Any], minimum: int) -> dict[st
             {**row, "problem": masked(str(row["problem"]), minimum)}
             for row in _of(warehouse, "problems", name).to_dict("records")
         ],
-        "strega": _strega(run, _of(warehouse, "derivation", name)),
+        "strega": _strega(run, _of(warehouse, "derivation", name), genotyping.sentences(warehouse, studies, minimum)),
     }
 
 
@@ -141,22 +141,23 @@ def _axis() -> alt.Axis:
     return alt.Axis(grid=True, gridColor=figures.RULE, tickCount=5, domain=False, ticks=False)
 
 
-def _strega(run: dict[Any, Any], derivation: pd.DataFrame) -> list[tuple[str, str]]:
+def _strega(run: dict[Any, Any], derivation: pd.DataFrame, typed: tuple[str, str]) -> list[tuple[str, str]]:
     """STREGA (Little et al. 2009), numbers of the items from memory; what a run cannot say is said."""
     overlap = ", ".join(sorted({str(v) for v in derivation["in_derivation"]})) if len(derivation) else "not known"
+    warned = run["warnings"] or "no warning"
     return [
         ("3 objectives", "effect of a previously derived score; not a search for variants"),
         ("6 participants", f"{run['target']}; {run['studies'].replace(';', ', ')}"),
-        ("7 genetic exposure", f"{run['score']}, mode {run['mode']}; {run['warnings'] or 'no warning'}"),
+        ("7 genetic exposure", f"{run['score']}, mode {run['mode']}; {run.get('score_text') or ''}{warned}"),
         ("7 population stratification", f"adjusted for {run['adjusted_for']}"),
-        ("8 genotyping, call rates, quality control", "marts of genotyping and attrition of the study; flow below"),
+        ("8 genotyping, call rates, quality control", typed[0]),
         ("9 bias", f"selection into genotyping is weighted for: {run['selection']}"),
         ("11 quantitative variables", "per standard deviation of the score in the target population"),
-        ("12 Hardy-Weinberg, relatedness", "quality control of genotypes; not part of this run"),
+        ("12 Hardy-Weinberg, relatedness", typed[1]),
         ("12 statistics", f"{run['outcome_text']}; stacked sandwich over class model, weights and outcome model"),
         ("12 multiple comparisons", "Holm and Benjamini-Hochberg over the primary tests of a run"),
-        ("13 genotyped and successful", "flow below"),
-        ("14-16 results", "effects below, each with what it estimates"),
+        ("13 genotyped and successful", "flow above"),
+        ("14-16 results", "effects above, each with what it estimates"),
         ("17 other analyses", "sign-shuffled scores, E-value, tipping point, truncation path"),
         ("Derivation overlap", f"persons who helped to derive the score: {overlap}"),
         ("Power", str(run["power_text"]) or "not shown"),

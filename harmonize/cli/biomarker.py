@@ -185,7 +185,7 @@ def _show(tables: dict[str, pd.DataFrame], verdict: str, *, synthetic: bool) -> 
     if about["deviations"]:
         console.say(f"Departs from the plan: {about['deviations']}")
     if about["warnings"]:
-        console.say(f"Score: {about['warnings']}")
+        console.say(f"Score: {about['score_text']}{about['warnings']}")
     for line in tables["problems"].itertuples(index=False):
         console.say(f"! {line.study_id}: {line.problem}")
     for name, columns in SHOWN.items():

@@ -14,6 +14,8 @@ from harmonize.cli.app import JsonOption, app, command, help_text, warehouse_of
 from harmonize.cli.land import MARK, StudyArgument, known_study, show_landing
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.genetics.weights import Weights
     from harmonize.genotypes.landing import GenotypeReport
     from harmonize.genotypes.quality import Progress
@@ -111,14 +113,23 @@ def land(
 
 def _plain(report: GenotypeReport) -> dict[str, Any]:
     fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
-    return {**fields, "stages": report.stages.to_dict("records")}
+    stages = _stages(report.stages)
+    return {**fields, "stages": stages.astype(object).where(stages.notna(), None).to_dict("records")}
+
+
+def _stages(stages: pd.DataFrame) -> pd.DataFrame:
+    """Stages whose small numbers of samples are withheld."""
+    from analysis.report.disclosure import minimum_count
+    from analysis.report.genotyping import shown
+
+    return shown(stages, minimum_count())
 
 
 def _show(report: GenotypeReport, missing: tuple[str, ...]) -> None:
     console.show_table(
         f"{report.study}, set {report.set_id}: {report.n_persons} samples × {report.n_variants} variants",
         ["kind", "stage", "n"],
-        report.stages[["kind", "stage", "n"]].itertuples(index=False, name=None),
+        _stages(report.stages)[["kind", "stage", "shown"]].itertuples(index=False, name=None),
     )
     console.say(
         f"  {report.n_with_key} of {report.n_persons} samples have a key; {report.n_asked} variants were asked for"
@@ -169,7 +180,8 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
                     "select study_id, set_id, kind, stage, n from marts.genetic_attrition"
                     " order by study_id, set_id, kind, stage_no, stage"
                 )
-                flow = list(found.itertuples(index=False, name=None))
+                found = _stages(found)[["study_id", "set_id", "kind", "stage", "n" if as_json else "shown"]]
+                flow = list(found.astype(object).where(found.notna(), None).itertuples(index=False, name=None))
     columns = ["study", "set", "file", "build", "strand", "array", "samples", "variants", "kind"]
     rows = [
         [s.study, s.set_id, s.facts["file"], s.build, s.strand, s.facts["array"], s.facts["n_persons"],
