@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from analysis.early import charts, flow
 from analysis.early.judge import ALL
 from analysis.early.material import NONRESPONSE, TARGETS, EarlyError
 from analysis.early.models import BOTH, CLASSES, LAST, LOGISTIC
+from analysis.early.referral import THRESHOLDS
 from analysis.early.run import BOOTSTRAPS, Asked, Run, run_early
 from analysis.early.text import only, said
 from analysis.early.tripod import items
@@ -18,7 +20,7 @@ from analysis.treatment_failure.section import Context, Drawing, Section, Table
 KEY, TITLE = "early", "Aim C: telling failure early"
 SHOWN = (LAST, LOGISTIC, CLASSES, BOTH)
 AT = (0.3, 0.5, 0.7)
-"""Thresholds that stand in the table; all are in the figure and in `results.early_referral`."""
+"""Thresholds of the short table; all stand in a longer one, in the figure and in `results.early_referral`."""
 MEASURES = {"auc": 3, "auc_gain": 3, "auc_classes": 3, "brier": 3, "intercept": 2, "slope": 2}
 LABELS = {
     "auc": "AUC",
@@ -29,6 +31,12 @@ LABELS = {
     "slope": "calibration slope",
     "validation": "validated in",
 }
+EVERY = tuple(float(t) for t in THRESHOLDS)
+REFERRAL = (
+    "Cross-validated, 95 % limits. Referred: whose predicted risk reaches the threshold. Weeks saved: of those who "
+    "fail, from the landmark to the end of that treatment. A threshold is withheld (–) where steps to the next would "
+    "give away few persons."
+)
 LEAST_DRAWS = 100
 """Draws of persons behind the intervals where no bootstraps are asked for; nothing is refitted to them."""
 QUANTITIES = {
@@ -193,8 +201,17 @@ def _tables(t: dict[str, pd.DataFrame], week: float) -> tuple[Table, ...]:
                 f"What referral at week {week:g} would change, per 1,000 in treatment",
                 _referral(t["referral"], week),
                 group="predictor",
-                note="Cross-validated. All thresholds stand in results.early_referral; steps between thresholds that"
-                " would give away few persons are withheld.",
+                note=REFERRAL,
+            )
+        )
+        weeks = sorted(t["referral"]["landmark"].unique())
+        every = [_referral(t["referral"], w, EVERY).assign(week=f"{w:g}") for w in weeks]
+        found.append(
+            Table(
+                "referral-thresholds",
+                "Referral at each threshold and landmark, per 1,000 in treatment",
+                pd.concat(every, ignore_index=True)[["week", *every[0].columns.drop("week")]],
+                note=f"{REFERRAL} The same stands in results.early_referral.",
             )
         )
     found.append(Table("subgroups", "In parts of the population", _subgroups(t["subgroups"], week), group="by"))
@@ -234,11 +251,11 @@ def _wide(table: pd.DataFrame, study: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _referral(table: pd.DataFrame, week: float) -> pd.DataFrame:
+def _referral(table: pd.DataFrame, week: float, thresholds: Sequence[float] = AT) -> pd.DataFrame:
     own = only(table, kind="cross-validation", landmark=week, target=NONRESPONSE)
     rows = []
     for predictor in (p for p in SHOWN if p in set(own["predictor"])):
-        for threshold in AT:
+        for threshold in thresholds:
             part = only(own, predictor=predictor, threshold=threshold)
             values = {label: said(part, d, quantity=name) for name, (label, d) in QUANTITIES.items()}
             rows.append({"predictor": predictor, "threshold": f"{threshold:g}"} | values)

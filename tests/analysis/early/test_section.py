@@ -55,7 +55,18 @@ def test_numbers_of_the_text_are_those_of_the_tables(run: Run, part: Section) ->
 
 
 def test_tables_and_figures_can_be_shown(part: Section) -> None:
-    assert {t.name for t in part.tables} == {"flow", "performance", "referral", "subgroups", "fits"}
+    assert {t.name for t in part.tables} == {
+        "flow",
+        "performance",
+        "referral",
+        "referral-thresholds",
+        "subgroups",
+        "fits",
+    }
+    every = next(t for t in part.tables if t.name == "referral-thresholds").frame
+    assert every["threshold"].nunique() == 19
+    shown = every[every["referred"] != "–"]
+    assert shown["weeks saved"].str.contains(r"\(.* to .*\)").all(), "with uncertainty"
     assert not any("subject_id" in t.frame for t in part.tables)
     for drawing in part.figures:
         for width in (860, 350):
