@@ -169,7 +169,7 @@ def methods(context: Context, name: str, found: Classes) -> tuple[str, ...]:
     return (
         told,
         f"Growth mixtures with {numbers} classes: 1, log(1 + week) and week free in every class, random intercept and "
-        "slope on log(1 + week) with one covariance, baseline as a covariate equal in all classes"
+        f"slope on log(1 + week) with one covariance, baseline as a covariate {_baseline(found)}"
         f"{', study in membership, intercept and residual variance' if len(c.studies) > 1 else ''}. "
         f"Gaussian and censored-normal models were fitted ({', '.join(found.enumerations)}); the smallest "
         f"admissible number within {plan.choice.bic_slack:g} BIC points of the minimum is taken: converged, "
@@ -181,6 +181,11 @@ def methods(context: Context, name: str, found: Classes) -> tuple[str, ...]:
         "week 8 "
         "and at T given all scores, from the one-class and from the chosen model.",
     )
+
+
+def _baseline(found: Classes) -> str:
+    own = "baseline" in str(found.single.spec.class_specific or "")
+    return "whose effect on the change is each class's own" if own else "equal in all classes"
 
 
 def rule_in_words(plan: Plan) -> str:
