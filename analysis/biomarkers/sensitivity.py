@@ -79,7 +79,10 @@ def e_values(fit: ScoreFit) -> pd.DataFrame:
     half = 1.959964 * float(np.sqrt(of_log @ of_log))
     low, high = ratio * np.exp(-half), ratio * np.exp(half)
     near = 1.0 if low <= 1 <= high else (low if ratio > 1 else high)
-    text = f"risk ratio per SD {ratio:.3f} ({low:.3f} to {high:.3f}); of the nearer limit {e_value(float(near)):.2f}"
+    text = (
+        f"{e_value(ratio):.2f}, of the nearer limit {e_value(float(near)):.2f} (risk ratio per SD {ratio:.3f}, "
+        f"{low:.3f} to {high:.3f})"
+    )
     return pd.DataFrame([{"check": "E-value", "value": e_value(ratio), "text": text}])
 
 

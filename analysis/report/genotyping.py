@@ -66,7 +66,7 @@ def _control(landed: LandedSet, text: dict[tuple[str, str], str]) -> str:
     limits = landed.facts.get("limits")
     rules = limits if isinstance(limits, dict) else {}
     lost = [
-        f"{what} {text.get(('variant', f'excluded_{name}'), '0')}"
+        f"{what}: {text.get(('variant', f'excluded_{name}'), '0')}"
         for name, what in (
             ("call_rate", f"call rate below {rules.get('variant_call_rate')}"), ("hwe", "Hardy-Weinberg"),
             ("maf", f"minor allele below {rules.get('maf')}"), ("duplicated_id", "double"),
@@ -74,7 +74,7 @@ def _control(landed: LandedSet, text: dict[tuple[str, str], str]) -> str:
         )
     ]  # fmt: skip
     people = [
-        f"{stage.removeprefix('excluded_').replace('_', ' ')} {n}"
+        f"{stage.removeprefix('excluded_').replace('_', ' ')}: {n}"
         for (kind, stage), n in text.items()
         if kind == "person" and stage.startswith("excluded_")
     ]
@@ -92,7 +92,7 @@ def _control(landed: LandedSet, text: dict[tuple[str, str], str]) -> str:
 def _kin(landed: LandedSet, text: dict[tuple[str, str], str]) -> str:
     limits, notes = landed.facts.get("limits"), landed.facts.get("notes")
     rules = limits if isinstance(limits, dict) else {}
-    said = [n for n in notes if "kinship" in n or "duplicates" in n] if isinstance(notes, list) else []
+    said = [n for n in notes if "kinship" in n or "relatives" in n] if isinstance(notes, list) else []
     found = f"samples that passed and are related to another {text.get(('person', RELATED), '0')}"
     told = "; ".join(said) or f"{found} (KING-robust at least {rules.get('related')}); errors take persons as unrelated"
     return f"{landed.study} {landed.set_id}: exact test, P at least {rules.get('hwe_p')}; {told}"

@@ -14,7 +14,8 @@ DUPLICATE = 0.354
 FIRST_DEGREE = 0.177
 SECOND_DEGREE = 0.0884
 """Least kinship of duplicates or twins, of first- and of second-degree relatives (Manichaikul et al. 2010)."""
-_ROWS = 512
+_ROWS = 1024
+"""Persons of a block: all pairs are computed block by block, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True)
@@ -34,32 +35,50 @@ def king_robust(calls: NDArray[np.int8], *, least: float = SECOND_DEGREE) -> Kin
     heterozygous calls and all counts are over variants called in both (Manichaikul et al. 2010, equation 11).
     """
     n = calls.shape[0]
-    called = (calls >= 0).astype(np.float32)
-    het, low, high = (np.asarray(calls == k, dtype=np.float32) for k in (1, 0, 2))
-    highest = np.full(n, np.nan)
+    highest = np.full(n, -np.inf)
     found: list[pd.DataFrame] = []
-    for first in range(0, n, _ROWS):
-        rows = slice(first, min(first + _ROWS, n))
-        both = het[rows] @ het.T
-        apart = low[rows] @ high.T
-        apart += high[rows] @ low.T
-        mine = het[rows] @ called.T
-        theirs = called[rows] @ het.T
-        fewer = np.minimum(mine, theirs)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            phi = (both - 2 * apart) / (2 * fewer) + 0.5 - (mine + theirs) / (4 * fewer)
-        phi[~np.isfinite(phi)] = np.nan
-        phi[np.arange(rows.stop - first), np.arange(first, rows.stop)] = np.nan
-        if n > 1:
-            seen = ~np.isnan(phi).all(axis=1)
-            highest[rows][seen] = np.nanmax(phi[seen], axis=1)
-        i, j = np.nonzero(phi >= least)
-        upper = i + first < j
-        i, j = i[upper], j[upper]
-        shared = (called[rows][i] * called[j]).sum(axis=1).astype(np.int64)
-        found.append(pd.DataFrame({"i": i + first, "j": j, "kinship": phi[i, j].astype(float), "n_variants": shared}))
+    blocks = [slice(first, min(first + _ROWS, n)) for first in range(0, n, _ROWS)]
+    for at, rows in enumerate(blocks):
+        one = _indicators(calls[rows])
+        for columns in blocks[at:]:
+            other = one if columns == rows else _indicators(calls[columns])
+            phi = _phi(one, other)
+            if columns == rows:
+                np.fill_diagonal(phi, -np.inf)
+            highest[rows] = np.maximum(highest[rows], phi.max(axis=1))
+            highest[columns] = np.maximum(highest[columns], phi.max(axis=0))
+            i, j = np.nonzero(phi >= least)
+            upper = i + rows.start < j + columns.start
+            i, j = i[upper], j[upper]
+            shared = (one[0][i] * other[0][j]).sum(axis=1).astype(np.int64)
+            found.append(
+                pd.DataFrame(
+                    {"i": i + rows.start, "j": j + columns.start, "kinship": phi[i, j].astype(float),
+                     "n_variants": shared}
+                )
+            )  # fmt: skip
     pairs = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["i", "j", "kinship", "n_variants"])
+    highest[np.isinf(highest)] = np.nan
+    pairs = pairs.sort_values(["i", "j"], kind="stable", ignore_index=True)
     return Kin(pairs, highest, families(pairs, n))
+
+
+def _indicators(calls: NDArray[np.int8]) -> tuple[NDArray[np.float32], ...]:
+    """Called, heterozygous, and homozygous of either kind, (persons, variants) each."""
+    return tuple(np.asarray(calls >= 0 if k is None else calls == k, dtype=np.float32) for k in (None, 1, 0, 2))
+
+
+def _phi(one: tuple[NDArray[np.float32], ...], other: tuple[NDArray[np.float32], ...]) -> NDArray[np.float32]:
+    """Kinship of each of one block with each of the other; -inf where nothing can be compared."""
+    (called, het, low, high), (their_called, their_het, their_low, their_high) = one, other
+    apart = low @ their_high.T
+    apart += high @ their_low.T
+    mine, theirs = het @ their_called.T, called @ their_het.T
+    fewer = np.minimum(mine, theirs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        phi = (het @ their_het.T - 2 * apart) / (2 * fewer) + 0.5 - (mine + theirs) / (4 * fewer)
+    phi[~np.isfinite(phi)] = -np.inf
+    return np.asarray(phi, dtype=np.float32)
 
 
 def families(pairs: pd.DataFrame, n: int) -> NDArray[np.int64]:

@@ -21,8 +21,8 @@ STRUCTURE_VARIANTS = 20_000
 """At most so many autosomal variants, evenly along the genome, serve kinship and components."""
 MOST_CALLS = 200_000_000
 """At most so many calls of persons × variants are held for kinship and components."""
-MOST_PAIRED = 20_000
-"""With more persons not all pairs are compared: kinship is then left to a tool that is made for it."""
+MOST_PAIRED = 50_000
+"""With more persons not all pairs are compared (ten minutes of one core): that is left to a tool made for it."""
 LEAST_KINSHIP = 2_000
 """With fewer variants the error of kinship (about 1 / sqrt(2 × heterozygous calls)) hides second-degree relatives."""
 LEAST_STRUCTURE = 100
@@ -207,7 +207,10 @@ def _structure(
     if len(auto) > most:
         auto = auto[np.linspace(0, len(auto) - 1, most).astype(int)]
     if len(auto) < LEAST_STRUCTURE or fit.sum() < 3:
-        notes.append(f"kinship and components were not computed: {len(auto)} autosomal variants passed")
+        notes.append(
+            f"kinship and components were not computed: {len(auto)} autosomal variants passed, {LEAST_STRUCTURE} are "
+            "needed; neither duplicates nor relatives are flagged, and nothing stands for ancestry"
+        )
         return _no_kin(n), np.empty((n, 0)), np.full(n, np.nan), np.empty(0)
     frame = variants.iloc[auto]
     order = np.lexsort((frame["pos"].to_numpy(), frame["chrom"].to_numpy(str)))
@@ -219,10 +222,16 @@ def _structure(
     if n <= MOST_PAIRED:
         few = len(auto) < LEAST_KINSHIP
         if few:
-            notes.append(f"with {len(auto)} autosomal variants only duplicates are told from unrelated persons")
+            notes.append(
+                f"relatives are not flagged, duplicates are: {len(auto)} autosomal variants, and kinship needs "
+                f"{LEAST_KINSHIP:,}"
+            )
         kin = king_robust(calls, least=limits.duplicate if few else limits.related)
     else:
-        notes.append(f"kinship was not computed: {n} persons")
+        notes.append(
+            f"kinship was not computed: {n:,} samples are more than {MOST_PAIRED:,}; neither duplicates nor relatives "
+            "are flagged: find them with KING or PLINK 2 (--make-king-table) and leave them out of the key file"
+        )
         kin = _no_kin(n)
     z = standardised(calls, frequency)
     kept = prune(z[fit], frame["chrom"].to_numpy(str), frequency)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.biomarkers.estimate import _explained
 from analysis.biomarkers.estimators import adjustment
 from analysis.biomarkers.scores import Scores, with_genotyping
 from analysis.warehouse import connect
@@ -60,3 +61,13 @@ def test_the_default_is_the_plan_as_far_as_it_is_known() -> None:
     assert "array" not in adjustment(frame.assign(array="x"))
     frame.loc[3, "score"] = np.nan  # who is not scored needs no components
     assert "PC2" in adjustment(frame)
+
+
+def test_a_score_that_the_components_explain_is_told() -> None:
+    rng = np.random.default_rng(4)
+    s, noise, w = rng.normal(size=500), rng.normal(size=500), rng.uniform(0.5, 2, 500)
+    x = np.column_stack([np.ones(500), s, 0.5 * s + noise])
+    by_hand = np.corrcoef(s, x[:, 2])[0, 1] ** 2
+    assert _explained(x, np.ones(500)) == pytest.approx(by_hand)
+    assert _explained(np.column_stack([np.ones(500), s, 3 * s + 1]), w) == pytest.approx(1.0)
+    assert _explained(x[:, :2], w) == 0.0

@@ -7,8 +7,10 @@ from math import comb, factorial
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.decomposition import PCA
 
+from harmonize.genotypes import kinship
 from harmonize.genotypes.components import components, prune, standardised
 from harmonize.genotypes.hwe import hwe_exact
 from harmonize.genotypes.kinship import families, king_robust, unrelated
@@ -120,3 +122,15 @@ def test_sex_by_the_x_chromosome() -> None:
     assert np.allclose(f[20:], 1)
     assert np.isnan(x_inbreeding(women[:, :10], share[:10])).all(), "ten variants tell nothing"
     assert pd.isna(sex_of(np.array([0.5, np.nan]))).all()
+
+
+def test_kinship_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = np.random.default_rng(5).binomial(2, 0.3, (23, 400)).astype(np.int8)
+    calls[4] = calls[20]
+    calls[7, :150] = -127
+    whole = king_robust(calls, least=0.02)
+    monkeypatch.setattr(kinship, "_ROWS", 5)
+    parts = king_robust(calls, least=0.02)
+    pd.testing.assert_frame_equal(whole.pairs, parts.pairs)
+    assert [4, 20] in whole.pairs[["i", "j"]].to_numpy().tolist()
+    np.testing.assert_array_equal(whole.highest, parts.highest)
