@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,12 +92,21 @@ def results_file(database: Path) -> Path:
     return Path(database).with_name(FILE)
 
 
-def write_result(name: str, frame: Any, *, stamp: Stamp, key: Sequence[str] = ()) -> None:
+def write_result(
+    name: str,
+    frame: Any,
+    *,
+    stamp: Stamp,
+    key: Sequence[str] = (),
+    run_id: str | None = None,
+    say: Callable[[str], None] | None = None,
+) -> None:
     """Write `frame` (pandas, Polars or Arrow) as table `name` of the results; each row gets the columns of `stamp`.
 
     Without `key` the table is replaced. With `key` the rows of the table whose key is in `frame` are replaced and the
-    others stay, so that one table can hold the results of many runs; the columns must then be those of the table.
-    Raises ResultError.
+    others stay, so that one table can hold the results of many runs; the columns must then be those of the table, or,
+    where `say` is given, a table with the columns of an earlier version is replaced as a whole and that is said. With
+    `run_id` the rows of that run go even where `frame` has none. Raises ResultError.
     """
     if not _NAME.fullmatch(name):
         raise ResultError(f"{name!r} is no name of a result: write it in lower case letters, digits and underscores")
@@ -121,7 +130,7 @@ def write_result(name: str, frame: Any, *, stamp: Stamp, key: Sequence[str] = ()
             else:
                 part.unlink()
             with duckdb.connect(str(part)) as connection:
-                _put(connection, name, frame, stamp, list(key))
+                _put(connection, name, frame, stamp, list(key), run_id, say)
             _sync(part)
             part.chmod(0o644)
             os.replace(part, path)
@@ -139,20 +148,41 @@ def attach(connection: duckdb.DuckDBPyConnection, database: Path) -> bool:
     return True
 
 
-def _put(connection: duckdb.DuckDBPyConnection, name: str, frame: Any, stamp: Stamp, key: list[str]) -> None:
+def _put(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    frame: Any,
+    stamp: Stamp,
+    key: list[str],
+    run_id: str | None,
+    say: Callable[[str], None] | None,
+) -> None:
     connection.register("given", frame)
     stamped = ", ".join(f"cast(${column} as {kind}) as {column}" for column, kind in _STAMP.items())
     values = {column: value for column, value in asdict(stamp).items() if column in _STAMP}
     connection.execute("begin")
     connection.execute(f"create temp table fresh as select given.*, {stamped} from given", values)
-    if key and _exists(connection, name):
+    there = bool(key) and _exists(connection, name)
+    empty = connection.execute("select count(*) = 0 from fresh").fetchall() == [(True,)]
+    if run_id is not None and there and "run_id" in _columns(connection, name):
+        connection.execute(f"delete from {name} where run_id = $run_id", {"run_id": run_id})
+        there = not empty
+    if run_id is not None and empty:  # types of its columns would be guesses
+        connection.execute("drop table fresh")
+        connection.execute("commit")
+        return
+    if there:
         old, new = _columns(connection, name), _columns(connection, "fresh")
-        if old != new:
+        if old != new and say is not None:
+            say(f"results.{name} came from an earlier version of this command with other columns: replaced as a whole")
+            there = False
+        elif old != new:
             differ = ", ".join(sorted(set(old) ^ set(new))) or "their order"
             raise ResultError(
                 f"result {name} has other columns than the table that is there ({differ}):"
                 " write it without key to replace the whole table"
             )
+    if there:
         same = " and ".join(f'{name}."{c}" is not distinct from fresh."{c}"' for c in key)
         connection.execute(f"delete from {name} where exists (select 1 from fresh where {same})")
         connection.execute(f"insert into {name} select * from fresh")

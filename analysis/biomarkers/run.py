@@ -22,7 +22,7 @@ from analysis.biomarkers.scores import Scores, from_table, from_weights, with_ge
 from analysis.plan import Plan, read_plan
 from analysis.report.biomarker_counts import may_be_shown
 from analysis.report.disclosure import minimum_count
-from analysis.results import Stamp, results_file, stamp_of, write_result
+from analysis.results import Stamp, stamp_of, write_result
 from analysis.trajectories.cohort import CohortError
 from analysis.warehouse import Warehouse, connect
 from analysis.weighting.covariates import variables
@@ -174,8 +174,7 @@ def _run(
     say("writing")
     for name, table in tables.items():
         table.insert(0, "run_id", run_id)
-        if len(table) or not results_file(database).is_file():
-            write_result(f"biomarker_{name}", table, stamp=stamp, key=["run_id"] if len(table) else [])
+        write_result(f"biomarker_{name}", table, stamp=stamp, key=["run_id"], run_id=run_id, say=say)
     return Run(run_id, stamp, str(tables["runs"]["verdict"].iloc[0]), tuple(fits), tables)
 
 

@@ -108,7 +108,7 @@ def run_early(database: Path, asked: Asked, say: Say = lambda what: None, *, wri
     tables = {name: _keyed(t, run_id) for name, t in tables.items()}
     if write:
         for name, table in tables.items():
-            write_result(f"early_{name}", table, stamp=stamp, key=["run_id"])
+            write_result(f"early_{name}", table, stamp=stamp, key=["run_id"], run_id=run_id, say=say)
     return Run(run_id, stamp, verdicts, tuple(departed), tables, seconds)
 
 

@@ -212,7 +212,7 @@ def run_resistance(database: Path, asked: Asked, say: Say = lambda what: None, *
     for name, table in tables.items():
         table.insert(0, "run_id", run_id)
         if write:
-            write_result(f"resistance_{name}", table, stamp=stamp, key=["run_id"])
+            write_result(f"resistance_{name}", table, stamp=stamp, key=["run_id"], run_id=run_id, say=say)
     return Run(run_id, stamp, found.verdicts, tables)
 
 

@@ -43,7 +43,7 @@ def sections(context: Context) -> list[Section]:
     for name, table in found.tables.items():
         written = table.copy()
         written.insert(0, "run_id", run_id)
-        write_result(f"resistance_{name}", written, stamp=stamp, key=["run_id"])
+        write_result(f"resistance_{name}", written, stamp=stamp, key=["run_id"], run_id=run_id, say=context.say)
     return [section(found)]
 
 

@@ -194,7 +194,7 @@ def run_item(database: Path, asked: AskedItem, say: Say = lambda what: None) -> 
     tables["runs"] = _runs(plan, cohort, asked, found, fit, verdict)
     tables = {name: table.assign(run_id=run_id)[["run_id", *table.columns]] for name, table in tables.items()}
     for name, table in tables.items():
-        write_result(f"trajectory_item_{name}", table, stamp=stamp, key=["run_id"])
+        write_result(f"trajectory_item_{name}", table, stamp=stamp, key=["run_id"], run_id=run_id, say=say)
     return ItemRun(run_id, cohort, stamp, found, fit, verdict, tables)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.plan import BaselineChange, Plan, deviations, read_plan, with_baseline_change
-from analysis.results import ResultError, Stamp, stamp_of, write_result
+from analysis.results import Stamp, stamp_of, write_result
 from analysis.trajectories import checks, labels
 from analysis.trajectories.bootstrap import label_stability
 from analysis.trajectories.cohort import Cohort, first_lines, read_cohort, specification
@@ -120,7 +120,7 @@ def run_trajectories(database: Path, asked: Asked, say: Say = lambda what: None)
     ).astype({"k": "Int64"})
     tables = {name: _keyed(table, run_id) for name, table in tables.items()}
     for name, table in tables.items():
-        _write(f"trajectory_{name}", table, stamp, say)
+        write_result(f"trajectory_{name}", table, stamp=stamp, key=["run_id"], run_id=run_id, say=say)
     return Run(run_id, cohort, stamp, enumerations, family, fit, verdict, departed, tables)
 
 
@@ -128,17 +128,6 @@ def with_shown(table: pd.DataFrame) -> pd.DataFrame:
     """A table of models with the criteria that are shown, missing where they were not asked for, as last columns."""
     others = [c for c in table.columns if c not in SHOWN]
     return table.reindex(columns=[*others, *SHOWN]).astype(dict.fromkeys(SHOWN, float))
-
-
-def _write(name: str, table: pd.DataFrame, stamp: Stamp, say: Say) -> None:
-    """Beside the results of other runs; where these have the columns of an earlier version they are replaced."""
-    try:
-        write_result(name, table, stamp=stamp, key=["run_id"])
-    except ResultError as error:
-        if "other columns" not in str(error):
-            raise
-        say(f"results.{name} came from an earlier version of this command with other columns: replaced as a whole")
-        write_result(name, table, stamp=stamp)
 
 
 def _keyed(table: pd.DataFrame, run_id: str) -> pd.DataFrame:
