@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from harmonize.block_sql import all_of, issue_bits, slot_present
 from harmonize.mapping import Block
+from harmonize.pivot_sql import JOINED, joined_rows_sql, row_condition
 from harmonize.sources import Study
+from harmonize.verbs import compile_target
 
 AS_TABLE = "{{ config(materialized='table') }}"
 """Of models that name every block: as a view the engine would read them through again for each use."""
@@ -38,6 +40,9 @@ def form_rows_sql(known: Iterable[Study], blocks: list[Block]) -> str:
             if block.slots:
                 empty = f"cast(coalesce(sum({block.name}__empty), 0) as bigint)"
                 parts.append(f"select {head}, 'empty_slot' as fate, {empty} as n_rows\nfrom {counted}")
+            if block.pivot is not None:
+                joined = f"(\n{joined_rows_sql(block, _used_rows(block))}\n) as joined"
+                parts.append(f"select {head}, '{JOINED}' as fate, count(*) as n_rows from {joined}")
             parts.append(f"select {head}, 'used' as fate, count(*) as n_rows from {{{{ ref('{block.model}') }}}}")
     for study in known:
         for unused in study.forms:
@@ -70,6 +75,13 @@ def _fates_sql(blocks: list[Block]) -> str:
     return f"    select\n{listed}\n    from {stg}\n    group by {numbers}"
 
 
+def _used_rows(block: Block) -> str:
+    """The staged rows that a block uses, as a source of another query."""
+    staging = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
+    conditions = all_of(["drop_rule is null", *(f"({f.keep})" for f in block.filters)], 4)
+    return f"(\n    select * from {staging}\n    where {conditions}\n) as used"
+
+
 def _issue_rule(block: Block, target: str) -> str:
     """How a cell of a target fails; quality.cell_issues tells letters from numbers out of place."""
     type_ = block.entity.type_of(target)
@@ -100,6 +112,9 @@ def cell_issues_sql(blocks: list[Block]) -> str:
     parts = []
     for block in blocks:
         bits = issue_bits(block)
+        if block.pivot is not None:
+            parts += _item_issues(block)
+            bits = [bit for bit in bits if not set(bit[2]) & set(block.pivot.names)]
         if not bits:
             continue
         cases_name, cases_raw, listed = [], [], []
@@ -135,3 +150,26 @@ def cell_issues_sql(blocks: list[Block]) -> str:
         nulls = [f"    cast(null as {{{{ type_text() }}}}) as {name}" for name in texts]
         return "\nselect\n" + ",\n".join([*nulls, "    cast(null as bigint) as src_row"]) + "\nwhere false\n"
     return f"\n{AS_TABLE}\n\n" + "\n\nunion all\n\n".join(parts) + "\n"
+
+
+def _item_issues(block: Block) -> list[str]:
+    """Cells of joined rows that could not be used, each in its own row: the candidate knows only its first row."""
+    assert block.pivot is not None
+    found = []
+    for target in block.targets.values():
+        expression = compile_target(block, target)
+        conditions = [
+            row_condition(block, expression, columns[0], condition)
+            for columns, condition in expression.issues
+            if columns[0] in block.pivot.names
+        ]
+        if conditions:
+            any_of = "\n    or ".join(f"({c})" for c in conditions)
+            found.append(
+                f"select\n    '{block.study}' as study_id,\n    '{block.entity.name}' as entity,\n"
+                f"    '{block.name}' as block,\n    src_form,\n    src_row,\n"
+                f"    '{block.pivot.value}' as column_name,\n    {block.pivot.value}__raw as raw_value,\n"
+                f"    '{_issue_rule(block, target.name)}' as rule\n"
+                f"from {_used_rows(block)}\nwhere\n    {any_of}"
+            )
+    return found

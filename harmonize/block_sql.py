@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from harmonize.mapping import Block
+from harmonize.pivot_sql import joining_ctes
 from harmonize.sources import KEY_FORMS, ROW_KEY, Form, Study
 from harmonize.verbs import Expression, compile_target
 from schemas import Entity
@@ -90,14 +91,19 @@ def block_sql(block: Block) -> str:
     expressions = {name: compile_target(block, t) for name, t in block.targets.items()}
     conditions = ["drop_rule is null", *(f"({f.keep})" for f in block.filters)]
     staging = f"{{{{ ref('stg_{block.study}__{block.form.name}') }}}}"
-    ctes = [f"staged as (\n    select * from {staging}\n    where {all_of(conditions, 8)}\n)"]
     before = {n: e for x in expressions.values() for n, e in x.before.items()}
+    starts = {n: e for x in expressions.values() for n, e in x.starts.items()}
+    rows, ctes = staging, []
     if before:
         over_all = _indent([f"{e} as {n}," for n, e in sorted(before.items())], 8).rstrip(",")
-        ctes = [
-            f"every_row as (\n    select\n        *,\n{over_all}\n    from {staging}\n    where drop_rule is null\n)",
-            f"staged as (\n    select * from every_row\n    where {all_of(conditions, 8)}\n)",
+        ctes += [
+            f"every_row as (\n    select\n        *,\n{over_all}\n    from {staging}\n    where drop_rule is null\n)"
         ]
+        rows = "every_row"
+    if starts:
+        ctes += _starts_ctes(block, starts, rows)
+        rows = "started"
+    ctes += [f"staged as (\n    select * from {rows}\n    where {all_of(conditions, 8)}\n)"]
     base = "staged"
     if block.slots:
         numbers = "\n    union all ".join(f"select {i} as slot_no" for i in range(1, len(block.slots) + 1))
@@ -112,6 +118,9 @@ def block_sql(block: Block) -> str:
             ")",
         ]
         base = "expanded"
+    if block.pivot is not None:
+        ctes += joining_ctes(block, "staged", (*before, *starts))
+        base = "joined"
     helpers = {n: e for x in expressions.values() for n, e in x.parsed.items()}
     passed = ["study_id", "subject_id", "src_form", "src_row", *(["slot_no"] if block.slots else [])]
     ctes.append(
@@ -142,6 +151,26 @@ select
 {select}
 from parsed{joined}
 """
+
+
+def _starts_ctes(block: Block, starts: Mapping[str, tuple[str, str]], rows: str) -> list[str]:
+    """The first dates that other forms have of each person, beside the rows of the block's form."""
+    ctes, columns, joins = [], [], []
+    for name, (form, date) in sorted(starts.items()):
+        other = f"{{{{ ref('stg_{block.study}__{form}') }}}}"
+        ctes.append(
+            f"{name}_of_person as (\n    select\n        subject_id as person,\n        min({date}) as {name}\n"
+            f"    from {other}\n    where drop_rule is null\n    group by subject_id\n)"
+        )
+        columns.append(f"{name}_of_person.{name},")
+        joins.append(f"    left join {name}_of_person on own_rows.subject_id = {name}_of_person.person")
+    listed = _indent(columns, 8).rstrip(",")
+    ctes.append(
+        f"started as (\n    select\n        own_rows.*,\n{listed}\n    from {rows} as own_rows\n"
+        + "\n".join(joins)
+        + "\n)"
+    )
+    return ctes
 
 
 def all_of(conditions: list[str], indent: int) -> str:

@@ -10,6 +10,7 @@ from harmonize.mapping import MERGED_ENTITIES
 from harmonize.profile import Profile, Table, read_tables, refuse_empty, same_content
 from harmonize.profile_codes import find_codes
 from harmonize.profile_found import Scores
+from harmonize.profile_identity import set_summaries_apart
 from harmonize.profile_names import plain
 from harmonize.profile_roles import Answers, Roles, find_roles
 from harmonize.profile_scores import find_scores
@@ -44,6 +45,11 @@ class Block:
     unpivot: str = ""
 
     @property
+    def n_unpivot(self) -> int:
+        """How many slots or items `unpivot` names."""
+        return len([p for p in self.unpivot.split("," if "->" in self.unpivot else ";") if p.strip()])
+
+    @property
     def duplicates(self) -> str:
         """The usual policy of the table."""
         return "merge" if self.entity in MERGED_ENTITIES else "identical"
@@ -65,6 +71,8 @@ class Draft:
     notes: list[Note] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
     key_form: list[str] = field(default_factory=list)
+    start: str = ""
+    """The person's start as the verb days_between takes it in any form: first(form.column); '' where none was found."""
 
     def note(self, form: str, text: str) -> None:
         """Say how something was read."""
@@ -79,14 +87,16 @@ def make_draft(study: str, files: Sequence[Path], answers: Answers, title: str |
     """Read the files and draft the study. Raises LandingError for a file that cannot be read."""
     from harmonize.draft_blocks import add_blocks
     from harmonize.draft_dictionary import apply_dictionaries
-    from harmonize.draft_keys import check_start, find_keys
+    from harmonize.draft_keys import find_keys
     from harmonize.draft_notes import tell
     from harmonize.draft_rows import add_rows
+    from harmonize.draft_start import find_start
 
     tables: list[Table] = []
     for file in files:
         for table in read_tables(file, [t.form for t in tables]):
             refuse_empty(table)
+            set_summaries_apart(table, answers.identity)
             tables.append(table)
     tables, dictionaries = apply_dictionaries(tables)
     draft = Draft(study, title or study, tables, {}, {}, [], ignored=frozenset(plain(n) for n in answers.ignore))
@@ -102,7 +112,7 @@ def make_draft(study: str, files: Sequence[Path], answers: Answers, title: str |
             find_scores(table, draft.roles[table.form], answers, study) if table.form in mapped else Scores()
         )
     find_keys(draft, mapped)
-    check_start(draft, mapped)
+    find_start(draft, mapped)
     add_blocks(draft, mapped)
     add_rows(draft)
     tell(draft, mapped)

@@ -120,6 +120,7 @@ def _table(draft: Draft, table: Table, words: Mapping[str, str]) -> list[str]:
         "          meta:",
         f"            files: [{_text(table.file.name.removesuffix('.gz'))}]",
         f"            format: {{{layout}}}",
+        *_drop_rules(table),
         "        columns:",
     ]
     for column in table.columns:
@@ -127,6 +128,17 @@ def _table(draft: Draft, table: Table, words: Mapping[str, str]) -> list[str]:
         meta = _meta(draft, table, column, words)
         if meta:
             lines.append(f"            config: {{meta: {{{', '.join(meta)}}}}}")
+    return lines
+
+
+def _drop_rules(table: Table) -> list[str]:
+    """Rows that are no data, as the contract names them."""
+    lines = []
+    for column, texts in table.summaries.items():
+        listed = ", ".join("'" + t.replace("'", "''") + "'" for t in texts)
+        when = _text(f"trim({column}) in ({listed})")
+        reason = _text("sums and means below the data")
+        lines += ["            drop_rules:", f"              - {{rule: summary_row, when: {when}, reason: {reason}}}"]
     return lines
 
 

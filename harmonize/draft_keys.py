@@ -1,4 +1,4 @@
-"""Which person is which in the files of a study, and from which day their days count."""
+"""Which person is which in the files of a study."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from harmonize.draft import Draft
-from harmonize.profile_clock import START_WORDS
-from harmonize.profile_names import plain
 from harmonize.sources import KEY_FORMS, ROW_KEY
 
 
@@ -55,32 +53,6 @@ def _check_overlap(draft: Draft, mapped: list[str]) -> None:
             draft.note(other, f"{len(theirs - mine)} of {len(theirs)} persons are not in {one}, for instance {odd}")
 
 
-def check_start(draft: Draft, mapped: list[str]) -> None:
-    """Days of several files must count from one start."""
-    clocks = {f: c for f in mapped if (c := draft.roles[f].clock) is not None}
-    first = [f for f, c in clocks.items() if c.args.startswith("first(")]
-    starts = [
-        f"{c.delivered} ({f})"
-        for f in mapped
-        if f not in first
-        for c in next(t for t in draft.tables if t.form == f).columns
-        if c.kind == "date" and re.search(START_WORDS, plain(c.delivered))
-    ]
-    if first and starts:
-        draft.ask(
-            first[0],
-            f"days count from the first date that {first[0]} has of a person; a start stands in {', '.join(starts)}",
-            "A day is worked out within one file: put the start into this file, or take the first date as the start",
-        )
-    if first and len(clocks) > 1:
-        draft.ask(
-            first[0],
-            f"days of {', '.join(first)} count from the first date that each file has of a person, those of other files"
-            " may not",
-            "Give the files a date of the start, or a column of days, and run again",
-        )
-
-
 def _alike(key: str, forms: Sequence[str]) -> str:
     """An id as KEY_FORMS makes it."""
     for form in forms:
@@ -88,6 +60,8 @@ def _alike(key: str, forms: Sequence[str]) -> str:
             key = key.lower()
         elif form == "no_spaces":
             key = key.replace(" ", "")
+        elif form == "no_decimals":
+            key = re.sub(r"[.]0+$", "", key)
         else:
             key = key.lstrip("0")
     return key

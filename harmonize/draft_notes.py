@@ -61,7 +61,12 @@ def _tell_unread(draft: Draft, form: str) -> None:
     (table,) = [t for t in draft.tables if t.form == form]
     words = " ".join(str((b.targets, b.filters, b.unpivot)) for b in draft.blocks if b.form == form)
     read = set(re.findall(r"[a-z0-9_]+", words)) | set(draft.subject_key)
+    read |= set(re.findall(rf"first\({form}\.([a-z0-9_]+)", str([b.targets for b in draft.blocks])))
     left = [c.delivered.strip() or c.name for c in table.columns if c.kind != "empty" and c.name not in read]
+    blank = [c.delivered.strip() or c.name for c in table.columns if c.kind == "empty" and c.delivered.strip()]
+    if blank:
+        more = f" and {len(blank) - 12} more" if len(blank) > 12 else ""
+        draft.note(form, f"always blank, so not mapped: {', '.join(blank[:12])}{more}")
     if left:
         listed = ", ".join(left[:12]) + (f" and {len(left) - 12} more" if len(left) > 12 else "")
         draft.note(form, f"landed and not mapped: {listed}")
@@ -88,6 +93,9 @@ def _tell_repeats(draft: Draft, form: str, roles: Roles) -> None:
     named = next((s.named_in for s in draft.scores[form].found if s.named_in is not None), None)
     if named is not None:
         keys = keys + "\x1f" + named.text
+    rows = next((s.rows for s in draft.scores[form].found if s.rows is not None), None)
+    for column in (rows.item, rows.named_in) if rows is not None else ():
+        keys = keys + "\x1f" + column.text if column is not None else keys
     n = int(keys.duplicated(keep=False).sum())
     if n:
         draft.note(

@@ -28,7 +28,7 @@ def add_rows(draft: Draft) -> None:
             "step_id": "1",
             "step_no": "1",
             "label": "Whole study",
-            "day_min": str(min([FIRST_DAY, *days])),
+            "day_min": str(min([-LAST_DAY if _has_intervals(draft) else FIRST_DAY, *days])),
             "day_max": str(last),
             "baseline_from": "-14",
             "baseline_to": "7",
@@ -47,13 +47,14 @@ def add_rows(draft: Draft) -> None:
         )
     schedule = _schedule(draft)
     if schedule:
+        several = _days_of_several_labels(draft)
         draft.rows["schedule"] = [
             {
                 "step_id": "1",
                 "week_label": label,
                 "planned_step_day": str(day),
-                "day_from": "",
-                "day_to": "",
+                "day_from": str(day) if day in several else "",
+                "day_to": str(day) if day in several else "",
                 "contact": "clinic",
                 "is_optional": "false",
                 **proof,
@@ -83,6 +84,11 @@ def add_rows(draft: Draft) -> None:
     items = [row for s in scales for row in _item_rows(s, proof)]
     if items:
         draft.rows["scale_items"] = items
+
+
+def _has_intervals(draft: Draft) -> bool:
+    """A drug has a first day of its own, which may lie long before the start."""
+    return any(d.start is not None for r in draft.roles.values() for d in r.drugs)
 
 
 def _item_rows(score: Score, proof: dict[str, str]) -> Iterable[dict[str, str]]:
@@ -193,6 +199,16 @@ def _schedule(draft: Draft) -> dict[str, int]:
                 if day_planned not in planned.values():
                     planned.setdefault(str(week), day_planned)
     return dict(sorted(planned.items(), key=lambda pair: pair[1]))
+
+
+def _days_of_several_labels(draft: Draft) -> set[int]:
+    """Days that the files call by more than one name ('Week 2', 'WEEK 2'): a visit answers by its day, not its name."""
+    found: set[int] = set()
+    for roles in draft.roles.values():
+        if roles.clock is not None and roles.clock.verb == "recode":
+            days = [int(d) for d in roles.clock.codes.values()]
+            found |= {d for d in days if days.count(d) > 1}
+    return found
 
 
 def label_of(moment: Moment) -> str:

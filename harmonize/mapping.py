@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harmonize.paths import MAPPINGS
@@ -74,6 +74,30 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Pivot:
+    """Rows that each hold one item, joined into one: `item` names it, `value` holds the answer, `codes` are its names.
+
+    In the arguments of the mapping document `{1}` is the value of the first code. In SQL, and among the columns of the
+    block's form, it is called `<value>__1`.
+    """
+
+    item: str
+    value: str
+    codes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that joining makes, one per code."""
+        return tuple(f"{self.value}__{i}" for i in range(1, len(self.codes) + 1))
+
+    def fill(self, argument: str) -> str:
+        """`argument` with the columns' names; a number without a code stays."""
+        for i, name in enumerate(self.names, start=1):
+            argument = argument.replace(f"{{{i}}}", name)
+        return argument
+
+
+@dataclass(frozen=True)
 class Target:
     """One target column of a block."""
 
@@ -101,6 +125,19 @@ class Block:
     comment: str
     targets: dict[str, Target]
     line: int
+    siblings: tuple[Form, ...] = ()
+    """All forms of the study: a date of one may be the start for another."""
+    pivot: Pivot | None = None
+    """Where rows are joined; `form` then has the joined columns beside its own."""
+
+    @property
+    def joined_by(self) -> tuple[str, ...]:
+        """With `pivot`: the columns beside the person that rows must share to be joined, those that other rows of the
+        mapping read."""
+        read = [t.args.split(";")[0] if t.verb == "lookup" else t.args for t in self.targets.values()]
+        read = [args for args, t in zip(read, self.targets.values(), strict=True) if t.verb not in ("const", "none")]
+        words = {w for args in read for w in re.findall(r"[a-z_][a-z0-9_]*", args)}
+        return tuple(c for c in self.form.column_names if c in words)
 
     @property
     def undecided(self) -> tuple[Target, ...]:
@@ -168,18 +205,22 @@ def read_mapping(study: Study, folder: Path = MAPPINGS) -> tuple[Block, ...]:
                 f"policy {row['duplicates']} for {row['entity']}",
                 f"Rows of {', '.join(MERGED_ENTITIES)} are merged by key; rows of other tables never are",
             )
+        pivot = _pivot(row["unpivot"], form, *where)
+        filters = tuple(_filters(row["filters"], *where))
         block = Block(
             study=study.name,
             name=row["block"],
             number=number,
             entity=ENTITIES[row["entity"]],
-            form=form,
-            filters=tuple(_filters(row["filters"], *where)),
-            slots=tuple(_slots(row["unpivot"], form, *where)),
+            form=_with_joined(form, pivot) if pivot else form,
+            filters=(*filters, _of_pivot(pivot)) if pivot else filters,
+            slots=() if pivot else tuple(_slots(row["unpivot"], form, *where)),
             duplicates=row["duplicates"],
             comment=row["comment"],
             targets=targets.pop(row["block"], {}),
             line=line,
+            siblings=study.forms,
+            pivot=pivot,
         )
         _check_targets(block, rows_file.name, blocks_file.name)
         blocks.append(block)
@@ -221,6 +262,40 @@ def _slots(text: str, form: Form, file: str, line: int) -> Iterator[Slot]:
             if column not in form.column_names:
                 raise MappingError(file, line, f"{form.name} has no column {column!r}", "Correct the unpivot list")
         yield Slot(name.strip(), found)
+
+
+def _pivot(text: str, form: Form, file: str, line: int) -> Pivot | None:
+    """`item -> value: code, code`, where the text says so."""
+    columns, colon, listed = text.partition(":")
+    if "->" not in columns:
+        return None
+    item, _, value = (part.strip() for part in columns.partition("->"))
+    for column in (item, value):
+        if column not in form.column_names:
+            raise MappingError(file, line, f"{form.name} has no column {column!r}", "Correct the unpivot list")
+    codes = tuple(c.strip() for c in listed.split(",") if c.strip())
+    if not colon or not codes:
+        raise MappingError(
+            file, line, f"{text!r} names no items", "Write item column -> value column: code, code, code"
+        )
+    if twice := [c for i, c in enumerate(codes) if c in codes[:i]]:
+        raise MappingError(
+            file, line, f"{', '.join(twice)} is named twice", "Name every item once, in the form's order"
+        )
+    return Pivot(item, value, codes)
+
+
+def _with_joined(form: Form, pivot: Pivot) -> Form:
+    """The form with the columns that joining makes; they are read like the column of the values."""
+    value = form.column(pivot.value)
+    joined = (replace(value, name=n, description=c) for n, c in zip(pivot.names, pivot.codes, strict=True))
+    return replace(form, columns=(*form.columns, *joined))
+
+
+def _of_pivot(pivot: Pivot) -> Filter:
+    """Rows of other items are no rows of the block."""
+    listed = ", ".join("'" + code.replace("'", "''") + "'" for code in pivot.codes)
+    return Filter("other_item", f"{pivot.item} in ({listed})")
 
 
 def _check_targets(block: Block, file: str, blocks_file: str) -> None:

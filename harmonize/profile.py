@@ -73,6 +73,8 @@ class Profile:
     description: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     missing: dict[str, tuple[str, str]] = field(default_factory=dict)
+    twin_of: str = ""
+    """The name as delivered, where it is that of another column too and was numbered."""
 
     @cached_property
     def values(self) -> Counter[str]:
@@ -87,10 +89,10 @@ class Profile:
 
     @cached_property
     def decimal(self) -> str:
-        """The decimal mark: a comma where numbers with one occur and none with a point."""
+        """The decimal mark: a comma where more numbers have one than have a point."""
         commas = sum(n for v, n in self.values.items() if re.match(rf"{_COMMA}(?![\d.,])", v))
         points = sum(n for v, n in self.values.items() if "." in v and re.fullmatch(_NUMBER, v))
-        return "," if commas and not points else "."
+        return "," if commas > points else "."
 
     @property
     def has_points(self) -> bool:
@@ -161,6 +163,12 @@ class Profile:
         return max(self.known.values(), default=float("nan"))
 
     @property
+    def is_coded(self) -> bool:
+        """The file says in words what each of its few numbers means: 0 none, 1 mild, 2 severe."""
+        known = self.known
+        return 2 <= len(known) <= 8 and all(re.search("[^\\W\\d]", self.labels.get(v, "")) for v in known)
+
+    @property
     def whole(self) -> bool:
         """All its numbers are whole."""
         return all(x == int(x) for x in self.known.values())
@@ -185,6 +193,8 @@ class Table:
     n_rows: int
     format: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    summaries: dict[str, list[str]] = field(default_factory=dict)
+    """Column of the person → texts in it that are names of sums: rows below the data, not persons."""
 
     def column(self, name: str) -> Profile | None:
         """The column under its contract name, or as delivered whatever its case."""
@@ -233,6 +243,7 @@ def _described(path: Path, read: ReadText, taken: Collection[str]) -> Table:
         for i, (given, name, texts) in enumerate(zip(read.names, names, read.texts, strict=True))
     ]
     for column in columns:
+        column.twin_of = read.numbered.get(column.position, "")
         column.labels = read.value_labels.get(column.position, {})
         for code, why in read.missing.get(column.position, {}).items():
             column.missing[code] = ("unknown", why)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import combinations
 
 import pandas as pd
 
-from harmonize.dates import DATE_FORMATS
 from harmonize.profile import REASON_OF, Profile
 from harmonize.profile_codes import find_codes
+from harmonize.profile_dates import date_formats, reader_of
 from harmonize.profile_names import instrument_of, plain
 from harmonize.profile_times import DAYS_PER, START, Time, read_time, split_time
-from harmonize.sources import NOT_TOGETHER
 
 LABEL_NAMES = (
     r"(a?visite?|visita|vis|event|redcap_event_name|time_?points?|timept|zeitpunkt|messzeitpunkt|mzp|zp|phase|wave"
@@ -102,6 +99,7 @@ def find_times(
 ) -> Times:
     """The clock of a long file. `day` and `label` were named by a person, `day_of` are plain labels with their days."""
     times = Times()
+    free = [c for c in free if c is day or c is label or not re.fullmatch(ITEMS, plain(c.delivered))]
     numeric = [(_unit_of(day) or "day", day)] if day is not None else _counting(free)
     if label is not None and day is None and day_of:
         numeric = []
@@ -127,18 +125,60 @@ def find_times(
                 else f"{times.label.delivered}: sessions say no day, so the days are those of the dates"
             )
             times.clock = dated
+            _without_start(times.label, key, times)
     elif dated is not None:
         times.clock = dated
     if times.clock is None:
-        _ask(free, times)
+        _ask([c for c in free if c.name not in constant], times)
     if times.clock is not dated:
         times.date_formats = {}
         times.questions = [q for q in times.questions if not q[1].startswith("the date")]
     return times
 
 
+def _without_start(label: Profile, key: pd.Series, times: Times) -> None:
+    """Persons whose first date is not that of a visit called the start: of a screening, or of a later one."""
+    clock = times.clock
+    if clock is None or not clock.args.startswith("first("):
+        return
+    starts = [v for v in label.values if read_time(label.labels.get(v, v)).day == 0]
+    starts.sort(key=lambda v: _rank(label.labels.get(v, v)))
+    starts = [v for v in starts if _rank(v)[0] == _rank(starts[0])[0]]
+    dates = clock.column.text.map(reader_of(times.date_formats[clock.column.name]))
+    rows = pd.DataFrame({"k": key, "v": label.text, "s": label.text.isin(starts), "d": dates}).sort_values(["k", "d"])
+    later = rows.groupby("k")["s"].any()
+    n = int((~later).sum())
+    early = later & ~rows.groupby("k")["s"].first()
+    if starts and early.any():
+        first = ", ".join(rows.groupby("k")["v"].first()[early].value_counts().index[:2])
+        times.questions.append(
+            (
+                label.name,
+                f"{int(early.sum())} of {len(early)} persons have a date before {' or '.join(starts)} ({first}), and"
+                " their days would count from it",
+                "Run again with --time LABEL=DAY for the labels that say no day; then the labels say all days",
+            )
+        )
+    if starts and n:
+        times.questions.append(
+            (
+                label.name,
+                f"{n} of {len(later)} persons have no {' or '.join(starts)}: their days would count from a later visit",
+                "Run again with --time LABEL=DAY for the labels that say no day; then the labels say all days",
+            )
+        )
+
+
 def _ask(free: list[Profile], times: Times) -> None:
     dates = [c.delivered for c in free if c.kind == "date"]
+    unit = next((c for c in free if re.fullmatch(LABEL_NAMES, plain(c.delivered)) and c.kind == "number"), None)
+    if unit is not None and not dates:
+        problem = f"{unit.delivered} holds numbers ({unit.low:g} to {unit.high:g}), and nothing says of which unit"
+        remedy = (
+            f"--day {unit.delivered} where they are days; else then write the verb linear: {unit.name}; 7; 0 for weeks"
+        )
+        times.questions.append(("", f"on which day is a row? {problem}", remedy))
+        return
     which = f"dates stand in {', '.join(dates)}, and they could not be used" if dates else "no time was found"
     times.questions.append(("", f"on which day is a row? {which}", "Run again with --day COLUMN or --visit COLUMN"))
 
@@ -178,9 +218,10 @@ def _label_columns(
 ) -> list[Profile]:
     free = [c for c in free if c.name not in counted and not _is_instrument(c) and c.kind in ("text", "number")]
     by_content = [c for c in free if _labels_times(c) and c.name not in constant]
+    free = [c for c in free if c.name not in constant]  # what is the same in all rows of a person tells none apart
     named = [c for c in free if re.fullmatch(LABEL_NAMES, plain(c.delivered)) and c.whole and len(c.values) <= 200]
     named += [c for c in free if c.kind == "text" and _unit_of(c) is not None and len(c.values) <= 200]
-    named.sort(key=lambda c: (c.kind != "text", c.name in constant))
+    named.sort(key=lambda c: c.kind != "text")
     found = list({c.name: c for c in (*by_content, *named)}.values())
     if found or counted:
         return found
@@ -189,7 +230,7 @@ def _label_columns(
         return []
     times.notes.append(
         f"{stepping.delivered}: taken as the visit, as it counts up from {stepping.low:g} and no person has one of its"
-        " values twice"
+        " values twice; if it numbers items, call the column item"
     )
     return [stepping]
 
@@ -227,9 +268,22 @@ def find_occasion(free: list[Profile], key: pd.Series, times: Times) -> Profile 
         if re.fullmatch(ITEMS, name):
             continue
         naming = column.kind == "text" and re.search(OCCASIONS, name) is not None
-        if few and (counting or naming) and not at.assign(o=column.text).duplicated().any():
+        if (
+            few
+            and (counting or naming)
+            and not counts_items(column, at)
+            and not at.assign(o=column.text).duplicated().any()
+        ):
             return column
     return None
+
+
+def counts_items(column: Profile, at: pd.DataFrame) -> bool:
+    """Five numbers or more, all of which nearly every person has at one time: items of a form, no occasions."""
+    if column.kind != "number" or len(column.known) < 5:
+        return False
+    sets = at.assign(v=column.text).groupby(list(at.columns))["v"].nunique()
+    return float((sets == len(column.known)).mean()) >= 0.8
 
 
 # --- counts and labels -----------------------------------------------------------------------------------------
@@ -322,7 +376,7 @@ def _dated(free: list[Profile], key: pd.Series, constant: set[str], times: Times
     ]
     first = min(starts, key=lambda c: re.search(START_WORDS, plain(c.delivered)) is None, default=None)
     for column in (first, then) if first is not None else (then,):
-        written = date_formats(column)
+        written = date_formats(column, [f for c in dates if c is not column for f in date_formats(c)])
         if not written:
             how = "is written so that day and month cannot be told apart"
             if any(re.fullmatch(TWO_DIGIT_YEAR, v) for v in column.values):
@@ -343,31 +397,3 @@ def _dated(free: list[Profile], key: pd.Series, constant: set[str], times: Times
     filled = bool((~first.is_missing()).all())
     start = first.name if filled else f"first({first.name})"
     return Clock(then, "days_between", f"{start}; {then.name}", f"days from {first.delivered}")
-
-
-def date_formats(column: Profile) -> list[str]:
-    """The fewest ways of writing dates that read nearly all values, each value in one way; none where that is open."""
-    texts = [v for v in column.values if v.lower() not in REASON_OF]
-    reads = {
-        name: {v for v in texts if re.fullmatch(how.pattern, v, re.IGNORECASE) and _is_date(v, how.read)}
-        for name, how in DATE_FORMATS.items()
-        if not how.is_serial
-    }
-    reads = {name: values for name, values in reads.items() if values}
-    needed = 0.95 * len(texts)
-    for n in (1, 2, 3):
-        fits = [names for names in combinations(reads, n) if len(set().union(*(reads[m] for m in names))) >= needed]
-        fits = [f for f in fits if not any(set(pair) <= set(f) for pair in NOT_TOGETHER)]
-        if fits:
-            most = max(len(set().union(*(reads[m] for m in f))) for f in fits)
-            best = [f for f in fits if len(set().union(*(reads[m] for m in f))) == most]
-            return list(best[0]) if len(best) == 1 else []
-    return []
-
-
-def _is_date(text: str, read: str) -> bool:
-    try:
-        datetime.strptime(text[:10] if read == "%Y-%m-%d" else text, read)
-    except ValueError:
-        return False
-    return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harmonize.profile import REASON_OF, Profile
 from harmonize.profile_names import plain
-from harmonize.profile_words import DOSE, DRUG, NO_DRUG, YES_NO
+from harmonize.profile_words import DOSE, DRUG, DRUG_START, DRUG_STOP, NO_DRUG, YES_NO
 from harmonize.reference import seed_rows
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ class Drug:
     dose: Profile | None = None
     known: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    start: Profile | None = None
+    stop: Profile | None = None
+    """Dates or days of the first and the last day of the drug."""
+    unit: Profile | None = None
+    """The unit of the doses, where it is the same in all rows."""
     none: list[str] = field(default_factory=list)
     """Words that say that there is no drug."""
 
@@ -78,6 +83,21 @@ def find_drugs(columns: list[Profile], roles: Roles) -> None:
                 "Add a block for treatments with the drug as a constant, if it is needed",
             )
         )
+
+
+def find_intervals(columns: list[Profile], roles: Roles) -> None:
+    """First and last day of the drug, where a file names one drug: columns of dates or days called start and stop."""
+    if len(roles.drugs) != 1:
+        return
+    (drug,) = roles.drugs
+    clock = roles.clock
+    start = clock.args.partition(";")[0] if clock is not None and clock.verb == "days_between" else ""
+    timed = [c for c in columns if c.kind == "date" or (c.kind == "number" and c.whole)]
+    timed = [c for c in timed if c.name != start.strip()]  # the person's start is not the drug's
+    drug.start = next((c for c in timed if _is(DRUG_START, c)), None)
+    units = [c for c in columns if c.kind == "text" and len(c.values) == 1 and _is(r"units?|einheit", c)]
+    drug.unit = units[0] if units and drug.dose is not None else None
+    drug.stop = next((c for c in timed if _is(DRUG_STOP, c) and c is not drug.start), None)
 
 
 def _drug(column: Profile, dose: Profile | None) -> Drug:

@@ -34,6 +34,27 @@ class Moment:
         return ((self.total,) if self.total else ()) + self.items
 
 
+@dataclass(frozen=True)
+class ItemRows:
+    """Where a row of the file is one item: the column that names it, the column of its value, the names in order.
+
+    `named_in` has `code` in the rows of the instrument, where a column says it. `question`: what to decide about the
+    order of the items.
+    """
+
+    item: Profile
+    value: Profile
+    codes: tuple[str, ...]
+    named_in: Profile | None = None
+    code: str = ""
+    question: str = ""
+
+    @property
+    def columns(self) -> set[str]:
+        """Names of the columns it reads."""
+        return {c.name for c in (self.item, self.value, self.named_in) if c is not None}
+
+
 @dataclass
 class Score:
     """One instrument of a file. `own` is the row of a scale that the study must declare itself.
@@ -52,6 +73,8 @@ class Score:
     with_items: bool = True
     named_in: Profile | None = None
     code: str = ""
+    rows: ItemRows | None = None
+    """Then the columns of `moments` are those that joining the rows makes: {1}, {2} …"""
 
     @property
     def columns(self) -> list[Profile]:
@@ -70,12 +93,15 @@ class Scores:
     """Labels in names of columns whose day is not known, with the column."""
     waiting: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Column that may hold scores → (instrument or '', why it was not read): a block that waits for an answer."""
+    one_occasion: bool = False
+    """Items in rows without any time: each person answered once."""
     set_aside: set[str] = field(default_factory=set)
     """Columns that are neither scores nor facts of the person: what they are is asked."""
 
     def taken(self) -> set[str]:
         """Columns that belong to a score, or that wait for an answer."""
         found = {c.name for s in self.found for c in s.columns}
+        found |= {name for s in self.found if s.rows is not None for name in s.rows.columns}
         return found | {s.named_in.name for s in self.found if s.named_in is not None} | self.set_aside
 
 

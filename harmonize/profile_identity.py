@@ -15,6 +15,10 @@ NOT_AN_ID = (
     r"(^|_)(site|cent(er|re)|zentrum|klinik|clinic|rater|visit|row|file|dataset|collection|image|form|item|index|country"
     r"|family|mother|father|doctor|arzt|therapist)(_|$)"
 )
+SUMMARIES = set(
+    "mittelwert mean average durchschnitt mw m summe sum total gesamt n anzahl count sd std stdev median min max"
+    " minimum maximum standardabweichung moyenne ecart_type media promedio".split()
+)
 ROW_NUMBERS = r"|x|index|row|rows|rownames?|row_?(id|nr|no|num(ber)?)|unnamed(_0)?|obs|zeile|lfd_?nr|line"
 
 
@@ -69,6 +73,30 @@ def key_beside(table: Table, times: list[Profile], rows: Profile | None) -> Prof
             if n_twice <= 0.02 * table.n_rows and len(column.values) >= len(time.values) / 2:
                 return column
     return None
+
+
+def set_summaries_apart(table: Table, asked: str | None) -> None:
+    """Rows below the data that hold sums or means, with a word for it where the person stands: they are no persons.
+
+    They leave the profiles of all columns; the contract drops them by a rule.
+    """
+    identity, _ = find_identity(table, asked, find_row_number(table))
+    if identity is None:
+        return
+    words = [v for v in identity.values if plain(v) in SUMMARIES]
+    others = [v for v in identity.values if v not in words]
+    rows = identity.text.isin(words)
+    last = rows.iloc[-len(words) - 3 :].sum() == rows.sum() if words else False
+    if not words or not last or sum(bool(re.search(r"\d", v)) for v in others) < 0.9 * len(others):
+        return
+    table.summaries[identity.name] = words
+    table.n_rows -= int(rows.sum())
+    for column in table.columns:
+        column.text = column.text[~rows].reset_index(drop=True)
+        for name in ("values", "decimal", "unit", "by_value", "odd", "kind"):
+            column.__dict__.pop(name, None)
+    listed = ", ".join(words)
+    table.notes.append(f"{identity.delivered}: rows of {listed} stand below the data: dropped by the rule summary_row")
 
 
 def _is_score(column: Profile) -> bool:

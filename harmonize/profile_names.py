@@ -50,7 +50,8 @@ TOTAL = (
 TOTAL_WORDS = tuple("total tot sum summe score gesamt sc totl ttl".split())
 """Those that may be glued to the name of an instrument."""
 CHANGE = (
-    r"(change|chg|delta|diff|difference|differenz|improvement|improve|imp|verbesserung|veraenderung|cfb|reduction|dif)"
+    r"(change|chg|delta|diff|difference|differenz|improvement|improve|imp|verbesserung|(ver)?aenderung|cfb|reduction"
+    r"|dif)"
 )
 WORSE_IS_LOWER = r"improve|improvement|verbesserung|reduction"
 

@@ -35,6 +35,8 @@ class ReadText:
     value_labels: dict[int, dict[str, str]] = field(default_factory=dict)
     missing: dict[int, dict[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    numbered: dict[int, str] = field(default_factory=dict)
+    """Columns whose name occurs before, by position, with that name."""
     part: str = ""
     """The sheet, where the file holds several tables."""
 
@@ -56,7 +58,7 @@ def read_texts(path: Path) -> list[ReadText]:
     return read
 
 
-def _read(path: Path, layout: dict[str, Any], part: str = "") -> ReadText:
+def _read(path: Path, layout: dict[str, Any], part: str = "", descriptions: bool = True) -> ReadText:
     notes: list[str] = []
     if layout["kind"] == "delimited":
         layout["encoding"], notes = _encoding(path)
@@ -66,13 +68,17 @@ def _read(path: Path, layout: dict[str, Any], part: str = "") -> ReadText:
         rows = 0
         labels: dict[int, str] = {}
         if reader.head is not None:
-            rows, reason = _header_rows(reader.names, reader.head, path.name)
+            rows, reason = _header_rows(reader.names, reader.head, path.name) if descriptions else (1, "")
             layout["header_rows"] = [rows]
             if rows == 2:
                 labels = {i: cell.strip() for i, cell in enumerate(reader.head[1]) if cell.strip()}
                 notes.append(f"row 2 holds descriptions: {reason}")
         tables = [t.select([str(i) for i in range(len(reader.names))]) for t in reader.tables(rows)]
         delivered, sheet, facts = reader.names, reader.sheet, reader.facts
+    if rows == 2 and reader.head is not None:
+        _refuse_groups(delivered, reader.head[1], path.name)
+    if rows == 2 and not any(t.num_rows for t in tables):
+        return _read(path, dict(layout), part, descriptions=False)  # its only row is no description
     names = numbered_names(delivered)
     if twice := [n for n, d in zip(names, delivered, strict=True) if n != d]:
         layout["repeated_names"] = "number"
@@ -85,7 +91,8 @@ def _read(path: Path, layout: dict[str, Any], part: str = "") -> ReadText:
         [(v or "").strip(" ") for v in table.column(i).to_pylist()] if table is not None else []
         for i in range(len(names))
     ]
-    read = ReadText(tuple(names), texts, layout, labels=labels, notes=tuple(notes), part=part)
+    numbered = {i: d for i, (n, d) in enumerate(zip(names, delivered, strict=True)) if n != d}
+    read = ReadText(tuple(names), texts, layout, labels=labels, notes=tuple(notes), numbered=numbered, part=part)
     _add_facts(read, facts, delivered)
     return read
 
@@ -164,6 +171,23 @@ def _check_first_lines(path: Path, encoding: str) -> None:
                 row=1,
                 remedy="Write it with row.names = FALSE, or put a name before the others",
             )
+
+
+def _refuse_groups(names: tuple[str, ...], second: tuple[str, ...], file: str) -> None:
+    """Two rows that are names together: groups above, with blanks or repeats, times below. Raises LandingError."""
+    given = [n.strip() for n in names]
+    below = [c.strip() for c in second] + [""] * len(names)
+    unnamed = [i for i, n in enumerate(given) if not n and below[i]]
+    joined = [f"{n}_{b}".strip("_").lower() for n, b in zip(given, below, strict=False)]
+    repeats = len({n.lower() for n in given if n}) < len([n for n in given if n])
+    if (unnamed or repeats) and len(set(joined)) == len(joined) and len([b for b in below if b]) > len(names) / 2:
+        shown = ", ".join(f"{n}_{b}".strip("_") for n, b in list(zip(given, below, strict=False))[:4])
+        raise LandingError(
+            "the names of the columns stand in two rows, groups above and names below",
+            file=file,
+            row=2,
+            remedy=f"Write them in one row: {shown} …; of a workbook both rows are read",
+        )
 
 
 def _header_rows(names: tuple[str, ...], head: tuple[tuple[str, ...], ...], file: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from harmonize.profile import REASON_OF, Profile, Table
 from harmonize.profile_clock import Clock, find_occasion, find_times, time_columns
 from harmonize.profile_codes import SENTINELS, find_codes
-from harmonize.profile_drugs import Drug, find_drugs
+from harmonize.profile_drugs import Drug, find_drugs, find_intervals
 from harmonize.profile_identity import find_identity, find_row_number, key_beside
 from harmonize.profile_names import instrument_of, plain
 from harmonize.profile_times import split_time
@@ -47,7 +47,7 @@ class Roles:
     def taken(self) -> set[str]:
         """Names of columns that have a role."""
         found = (self.identity, self.row_number, self.label, self.occasion, self.sex, self.age, self.arm, self.site)
-        drugs = {c.name for d in self.drugs for c in (d.name, d.dose) if c is not None}
+        drugs = {c.name for d in self.drugs for c in (d.name, d.dose, d.start, d.stop, d.unit) if c is not None}
         clock = {self.clock.column.name} if self.clock else set()
         return {c.name for c in found if c is not None} | clock | drugs
 
@@ -110,6 +110,7 @@ def find_roles(table: Table, answers: Answers) -> Roles:
         if roles.occasion is not None:
             roles.notes.append(f"{roles.occasion.delivered}: tells ratings of one day apart, taken as the occasion")
     find_drugs([c for c in others if c.name not in roles.taken() - _name(roles.arm)], roles)
+    find_intervals([c for c in others if c is not roles.identity], roles)
     _sex(roles, answers)
     _age(roles)
     return roles
@@ -225,6 +226,7 @@ def _sex(roles: Roles, answers: Answers) -> None:
     roles.sex_codes = {v: by_meaning[meaning] for v, meaning in said.items() if meaning in by_meaning}
     unclear = [v for v in values if v not in roles.sex_codes]
     codes = [v for v in unclear if v in roles.sex.by_value and roles.sex.by_value[v] in SENTINELS | {9.0}]
+    codes += [v for v in unclear if v.lower() in ("u", "unbek.")]
     if len(values) - len(codes) >= 2:
         for code in codes:
             roles.sex.missing[code] = ("unknown", f"{code} occurs {roles.sex.values[code]} times beside two sexes")

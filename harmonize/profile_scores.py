@@ -8,6 +8,7 @@ from harmonize.profile import Profile, Table
 from harmonize.profile_clock import LABEL_NAMES, TIME_UNITS
 from harmonize.profile_fit import fit
 from harmonize.profile_found import NO_SCORE, Moment, Score, Scores, named, shown
+from harmonize.profile_item_rows import find_item_rows, share_codes
 from harmonize.profile_items import find_item_sets
 from harmonize.profile_long import find_named_scores
 from harmonize.profile_names import TOTAL, is_change, plain
@@ -22,7 +23,8 @@ def find_scores(table: Table, roles: Roles, answers: Answers, study: str) -> Sco
     taken = roles.taken() | {plain(i) for i in answers.ignore}
     columns = [c for c in table.columns if c.name not in taken and plain(c.delivered) not in taken]
     free = {c.name: c for c in columns if c.kind == "number" and not _of_time(c, roles, table.n_rows)}
-    find_named_scores(table, roles, free, answers, scores)
+    if not find_item_rows(table, roles, free, answers, scores):
+        find_named_scores(table, roles, free, answers, scores)
     if not roles.repeated:
         find_series(free, answers, scores)
     find_item_sets(free, table, answers, scores)
@@ -37,6 +39,7 @@ def find_scores(table: Table, roles: Roles, answers: Answers, study: str) -> Sco
             for column in score.columns:
                 column.decimal = ","
         fit(score, study, scores)
+    share_codes(scores)
     return scores
 
 
@@ -77,7 +80,7 @@ def _of_time(column: Profile, roles: Roles, n_rows: int) -> bool:
 def _singles(free: dict[str, Profile], roles: Roles, answers: Answers, scores: Scores) -> None:
     """Totals by name; with several rows per person also numbers that vary within a person."""
     for column in list(free.values()):
-        stem = plain(column.delivered)
+        stem = plain(column.twin_of or column.delivered)
         change = is_change(stem) and column.delivered not in answers.instruments
         known = None if change else named(stem, answers)
         varies = roles.repeated and column.name not in roles.constant
@@ -101,7 +104,7 @@ def _singles(free: dict[str, Profile], roles: Roles, answers: Answers, scores: S
 
 def _texts(columns: list[Profile], answers: Answers, scores: Scores) -> None:
     """A column with the name of an instrument that holds words: nobody can say which scores these are."""
-    for column in columns:
+    for column in (c for c in columns if c.name not in scores.taken()):
         stems = [plain(column.delivered), *(s for s, _ in split_time(column.delivered))]
         instrument = next((i for s in stems if (i := named(s, answers))), None)
         if column.kind != "text" or instrument is None:

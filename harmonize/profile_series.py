@@ -19,7 +19,7 @@ REMEDY = (
 )
 NO_TIME = (
     r"(.*_)?(response|responder|remission|remitter|remitted|sev|severity|cat|category|class|group|date|perc\w*|rank|flag"
-    r"|missing)"
+    r"|missing|item_?\d*|kategorie|schweregrad|stufe|klasse|einteilung)"
 )
 """Words beside the name of an instrument that are no time, but another variable."""
 Members = dict[str, tuple[Time, Profile]]
@@ -43,7 +43,9 @@ def find_series(free: dict[str, Profile], answers: Answers, scores: Scores) -> N
     _odd_labels(groups, free, answers)
     for stem, found in groups.items():
         members = {k: v for k, v in found.items() if v[1].name in free}
-        if not members or (len(members) == 1 and not named(stem, answers)):
+        if not all(v[1].is_coded for v in members.values()):
+            members = {k: v for k, v in members.items() if not v[1].is_coded}
+        if not members or (len(members) == 1 and not named(stem, answers) and not is_change(stem)):
             continue
         if re.fullmatch(NO_SCORE, plain(stem)) and not named(stem, answers):
             continue

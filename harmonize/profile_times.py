@@ -36,7 +36,8 @@ UNITS = {
 }
 FILLERS = (
     "of the after nach at bei from since post visit assessment therapy therapie treatment trt tx behandlung study phase"
-    " arm rating measurement messung months monats stationaer und and or a le la de du del des no nr number total"
+    " mid mitte middle interim zwischenmessung arm rating measurement messung months monats stationaer und and or"
+    " a le la de du del des no nr number total"
 )
 """Words beside a time that say nothing of its day."""
 DAYS_PER = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25, "session": 7.0}

@@ -47,6 +47,10 @@ DRUG = (
     r"|antidepressivum|substance|compound|agent|med|ad|psychopharmakon|farmaco"
 )
 DOSE = r"dose|dosis|dosage|dosierung|dosi|posologie|mg|tagesdosis|dailydose"
+DRUG_START = (
+    r"start(ed|s|dt|date|dat|day|tag)?|begin(n|ning)?|begonnen|von|from|since|seit|(cm|ex)?st(dt|dtc|dy|at)|debut"
+)
+DRUG_STOP = r"stop(ped|s|dt|date|dat|day|tag)?|end(e|ed|dt|date|dat|day|tag)?|beendet|bis|until|(cm|ex)?en(dt|dtc|dy)"
 YES_NO = {"yes", "no", "ja", "nein", "y", "n", "j", "oui", "non", "si", "true", "false", "0", "1"}
 NO_DRUG = set("none keine kein no nein aucun ninguno nil 0 no_drug no_medication ohne placebo".split())
 
@@ -90,6 +94,10 @@ def sexes(values: Collection[str], column: str) -> dict[str, str]:
     of_name = re.findall(r"(?<!\d)(\d)_?(?:is_)?(males?|females?|m|f|w|men|women)(?![a-z])", name)
     if len(of_name) > 1:
         known |= {v: _MEANING[word.removesuffix("s")] for code, word in of_name for v in values if v == code}
+    if len(of_name) == 1 and len(values) == 2 and of_name[0][0] in values:  # 'sex_1male'
+        code, word = of_name[0]
+        other = {"female": "male", "male": "female"}[_MEANING[word.removesuffix("s")]]
+        known |= {v: _MEANING[word.removesuffix("s")] if v == code else other for v in values}
     flag = re.fullmatch(r"(?:is_)?(female|male|weiblich|maennlich|mujer|femme)", name)
     if flag and set(values) <= {"0", "1"} | {v for v in values if v not in ("0", "1")}:
         yes = _MEANING[flag[1]]

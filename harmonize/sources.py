@@ -38,6 +38,7 @@ KEY_FORMS = {
     "lower_case": "lower({key})",
     "no_spaces": "replace({key}, ' ', '')",
     "no_leading_zeros": "regexp_replace({key}, '^0+', '')",
+    "no_decimals": "regexp_replace({key}, '[.]0+$', '')",
 }
 """Ways to make ids alike that files of one study write differently, as SQL."""
 NOT_TOGETHER = (("DD/MM/YYYY", "MM/DD/YYYY"), ("DD/MM/20YY", "MM/DD/20YY"), ("excel", "sas"))

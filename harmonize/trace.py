@@ -23,6 +23,7 @@ from harmonize.ledger import landing_of
 from harmonize.lineage import marts_below
 from harmonize.mapping import Block, Target, has_mapping, read_mapping
 from harmonize.paths import DBT_PROJECT, Warehouse
+from harmonize.pivot_sql import first_rows_sql
 from harmonize.published import NotPublishedError
 from harmonize.sources import Form, Study
 from harmonize.verbs import compile_target
@@ -198,6 +199,8 @@ def _reads(block: Block, target: Target) -> set[str]:
     told = compile_target(block, target)
     text = " ".join([told.value, told.missing, *told.parsed.values(), *told.before.values()])
     words = {word.split("__")[0] for word in re.findall(r"[a-z_][a-z0-9_]*", text)}
+    if block.pivot is not None and "{" in target.args:
+        words.add(block.pivot.item)
     return {name for name in block.form.column_names if name in words}
 
 
@@ -206,10 +209,11 @@ def _fate(connection: duckdb.DuckDBPyConnection, block: Block, row: int, drop_ru
     shown: Row = {"block": block.name, "table": f"cdm.{block.entity.name}", "rules": [], "candidates": []}
     if drop_rule is not None:
         return shown | {"fate": "dropped", "rules": [drop_rule]}
+    staging = f"work.staging.stg_{block.study}__{block.form.name}"
+    row = _first_row(connection, block, row, staging)
     candidates = _rows(connection, f"select * from work.intermediate.{block.model} where src_row = ?", [row])
     if not candidates:
         arms = "".join(f" when not coalesce({f.keep}, false) then '{f.rule}'" for f in block.filters)
-        staging = f"work.staging.stg_{block.study}__{block.form.name}"
         rule = "'empty_slot'" if not arms else f"case{arms} else 'empty_slot' end"
         ((why,),) = connection.execute(f"select {rule} from {staging} where src_row = ?", [row]).fetchall()
         return shown | {"fate": "dropped", "rules": [why]}
@@ -222,6 +226,16 @@ def _fate(connection: duckdb.DuckDBPyConnection, block: Block, row: int, drop_ru
     slots = {each["slot_no"] for each in refused}
     fate = "refused" if slots >= {c["slot_no"] for c in candidates} else "accepted"
     return shown | {"fate": fate, "rules": [each["rule"] for each in refused], "candidates": candidates}
+
+
+def _first_row(connection: duckdb.DuckDBPyConnection, block: Block, row: int, staging: str) -> int:
+    """The row whose number the candidate has: of a block that joins rows, the first of its occasion."""
+    if block.pivot is None:
+        return row
+    keep = " and ".join(["drop_rule is null", *(f"({f.keep})" for f in block.filters)])
+    rows = first_rows_sql(block, f"(select * from {staging} where {keep}) as used")
+    found = connection.execute(f"select first_row from ({rows}) as firsts where src_row = ?", [row]).fetchone()
+    return int(found[0]) if found else row
 
 
 def _accepted(connection: duckdb.DuckDBPyConnection, block: Block, row: int, fate: Mapping[str, Any]) -> list[Row]:

@@ -33,7 +33,8 @@ class Expression:
     """One target column: helper columns, the value over them, why it is missing, and what counts as a cell issue.
 
     `parsed` holds helper columns computed from the staged row; `before` those computed over all rows of the form that
-    are data, whatever the block's filters; `joins` left joins a seed on a helper;
+    are data, whatever the block's filters; `starts` those computed over another form, one value a person: (form,
+    expression); `joins` left joins a seed on a helper;
     `issues` maps a source column (or, with slots, the place of a column in its slot) to the condition under which
     its text could not be used.
     """
@@ -42,6 +43,7 @@ class Expression:
     parsed: dict[str, str] = field(default_factory=dict)
     joins: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
+    starts: dict[str, tuple[str, str]] = field(default_factory=dict)
     missing: str = "cast(null as {text})"
     issues: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
 
@@ -78,6 +80,11 @@ class _Context:
         """The staged columns an argument stands for: one, or one per slot."""
         if "{" not in argument:
             return (self._known(argument),)
+        if self.block.pivot is not None:
+            filled = self.block.pivot.fill(argument)
+            if "{" in filled:
+                raise self.error(f"unpivot names no item for {argument!r}", "Correct the argument or unpivot")
+            return (self._known(filled),)
         return tuple(self._known(self.fill(argument, slot)) for slot in self.need_slots(argument))
 
     def need_slots(self, argument: str) -> tuple[Slot, ...]:
@@ -186,7 +193,22 @@ class _Context:
         text = self.text(argument)
         if pattern:
             return f"date_by_pattern('{text}', '{pattern[0]}')"
-        names = self._common(argument, "date formats", lambda column: column.dates)
+        return self._by_contract(text, argument, self._common(argument, "date formats", lambda column: column.dates))
+
+    def date_elsewhere(self, argument: str, pattern: list[str]) -> tuple[str, str]:
+        """`form.column` as the form's name and the column's day, for a template."""
+        name, _, column = argument.partition(".")
+        form = next((f for f in self.block.siblings if f.name == name), None)
+        if form is None or column not in form.column_names:
+            raise self.error(
+                f"the study has no {argument!r}",
+                f"Write first(form.column), the form one of {', '.join(f.name for f in self.block.siblings)}",
+            )
+        if pattern:
+            return name, f"date_by_pattern('{column}', '{pattern[0]}')"
+        return name, self._by_contract(column, argument, form.column(column).dates)
+
+    def _by_contract(self, text: str, argument: str, names: Sequence[str]) -> str:
         if not names:
             raise self.error(
                 f"{argument} has no date format",
@@ -380,12 +402,15 @@ def _linear(context: _Context) -> Expression:
 
 
 def _days_between(context: _Context) -> Expression:
-    """Days between two dates; `first(column)` is the first date that the form has of the person in the column."""
+    """Days between two dates; `first(column)` is the first date that the form has of the person in the column,
+    `first(form.column)` that which another form has."""
     context.need(2, 3)
     start, end, *pattern = context.parts
     v = context.name("v")
     first = re.fullmatch(r"first\((.+)\)", start)
     start = first[1].strip() if first else start
+    if first and "." in start:
+        return _days_since_elsewhere(context, start, end, pattern)
     dates = [context.date(start, pattern), context.date(end, pattern)]
     before = {}
     if first:
@@ -407,6 +432,22 @@ def _days_between(context: _Context) -> Expression:
         parsed[same] = f"{{{{ days_between({date}, {date}) }}}}"  # null for text that is no date
         issues.append((context.columns(column), f"{context.name('t', i)} is not null and {same} is null"))
     return Expression(v, parsed, missing=context.name("m"), before=before, issues=issues)
+
+
+def _days_since_elsewhere(context: _Context, start: str, end: str, pattern: list[str]) -> Expression:
+    """Days from the first date that another form has of the person; text there that is no date counts as none."""
+    form, first = context.date_elsewhere(start, pattern)
+    date = context.date(end, pattern)
+    t, v, d, m = context.name("t", 2), context.name("v"), context.name("d", 2), context.name("m")
+    parsed = {
+        t: context.text(end),
+        v: f"{{{{ days_between('{context.name('first')}', {date}) }}}}",
+        d: f"{{{{ days_between({date}, {date}) }}}}",
+        m: context.why(end),
+    }
+    issues = [(context.columns(end), f"{t} is not null and {d} is null")]
+    starts = {context.name("first"): (form, f"{{{{ {first} }}}}")}
+    return Expression(v, parsed, missing=m, starts=starts, issues=issues)
 
 
 def _flag(context: _Context) -> Expression:

@@ -103,8 +103,8 @@ def _show(draft: Any, texts: dict[Path, str], summary: dict[str, int], dry_run: 
     for note in undecided:
         console.say(f"  todo  {note.form}: {note.text}" if note.form else f"  todo  {note.text}", "red")
         console.say(f"        {note.remedy}")
-    blocks = [[b.name, b.entity, b.form, len([p for p in b.unpivot.split(";") if p.strip()])] for b in draft.blocks]
-    console.show_table("Blocks", ["block", "table", "form", "columns or times as rows"], blocks)
+    blocks = [[b.name, b.entity, b.form, b.n_unpivot] for b in draft.blocks]
+    console.show_table("Blocks", ["block", "table", "form", "columns, times or items"], blocks)
     for path in texts:
         console.say(f"{'would write' if dry_run else 'written'}  {shown(path)}")
     console.say(", ".join(f"{n} {what}" for what, n in summary.items()))

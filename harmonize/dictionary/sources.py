@@ -103,6 +103,8 @@ def _source_columns(block: Block, target: Target) -> tuple[str, ...]:
         if snippet.exists():
             lines = snippet.read_text(encoding="utf-8").splitlines()
             filled.append("\n".join(line for line in lines if not line.strip().startswith("--")))
+    if block.pivot is not None and "{" in target.args:
+        filled = [block.pivot.item, block.pivot.value]
     words = dict.fromkeys(word for text in filled for word in _WORD.findall(text))
     names = set(block.form.column_names)
     return tuple(word for word in words if word in names)

@@ -7,6 +7,7 @@ sets and invented files with the faults that real ones have. What is in `cdm` is
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import re
 from collections import Counter
@@ -73,11 +74,40 @@ def write_invented(folder: Path) -> None:
     (folder / "praxis.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def write_parts(folder: Path) -> None:
+    """SYNTHETIC: one row per item with its faults; persons, visits and drugs in three files with dates."""
+    draw = random.Random(5)
+    rows = ["record_id;event;item;answer"]
+    dirty = {(2, 0, 3): "99", (3, 0, 3): "<1", (4, 28, 9): ""}
+    for person in range(1, 21):
+        for day, label in ((0, "baseline_arm_1"), (28, "week_4_arm_1")):
+            answers = [dirty.get((person, day, i), str(draw.randint(0, 3))) for i in range(1, 10)]
+            lines = [f"{person:02d};{label};phq9_{i};{a}" for i, a in enumerate(answers, start=1)]
+            draw.shuffle(lines)
+            rows += lines
+    rows += [rows[1], "06;week_4_arm_1;difficulty;2"]
+    again = next(r for r in rows if r.startswith("05;baseline_arm_1;phq9_1;"))
+    rows.append(again[:-1] + str(3 - int(again[-1])))
+    (folder / "itemrows.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    start = {p: date(2021, 2, 1) + timedelta(days=p) for p in range(1, 21)}
+    persons = ["PatID;Aufnahme;Geschlecht", *(f"{p:03d};{d:%d.%m.%Y};w" for p, d in start.items() if p != 20)]
+    (folder / "personen.csv").write_text("\n".join(persons) + "\n", encoding="utf-8")
+    visits = ["PatID;Datum;MADRS-S"]
+    visits += [
+        f"{p};{d + timedelta(days=k):%d.%m.%Y};{(p * 7 + k) % 50},5" for p, d in start.items() for k in (2, 14, 42)
+    ]
+    (folder / "besuche.csv").write_text("\n".join(visits) + "\n", encoding="utf-8")
+    drugs = ["PatID;Medikament;Beginn;Ende;Dosis (mg)"]
+    drugs += [f"{p};Sertralin;01.01.2021;{d + timedelta(days=p):%d.%m.%Y};50" for p, d in start.items()]
+    (folder / "medikation.csv").write_text("\n".join(drugs) + "\n", encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def checkout(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     copy = Checkout(tmp_path_factory.mktemp("checkout") / "repo")
     invented = copy.root / "invented"
     write_invented(invented)
+    write_parts(invented)
     before = fingerprints(copy.root)
     sets = {name: str(public_data / name) for name in ("nhanes_phq9", "pospsy_cesd", "suddengains_bdi", "nda_samples")}
     browne = str(public_data / "browne_madrs_simulated")
@@ -103,6 +133,8 @@ def checkout(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Che
         ["new-study", "change", str(invented / "change.txt")],
         ["new-study", "unseen", str(invented / "unseen.csv")],
         ["new-study", "praxis", str(invented / "praxis.csv")],
+        ["new-study", "itemrows", str(invented / "itemrows.csv")],
+        ["new-study", "parts", *(str(invented / f"{n}.csv") for n in ("personen", "besuche", "medikation"))],
     )
     by_hand(copy)
     copy.trd(
@@ -117,7 +149,7 @@ def checkout(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Che
         ["land", "klinik", str(invented)],
         ["land", "change", str(invented)],
         ["land", "unseen", str(invented)],
-        ["land", "praxis", str(invented)],
+        *(["land", study, str(invented)] for study in ("praxis", "itemrows", "parts")),
     )
     copy.shell(f"export TRD_PUBLIC_DATA={public_data}\n" + page_commands())
     after = fingerprints(copy.root)
@@ -375,3 +407,65 @@ def test_a_study_brings_its_own_drugs_and_days_from_first_dates(checkout: Checko
     assert scores_of(checkout, "praxis", "HRSD17") == expected
     own = query(checkout, "select drug_name, verified from reference.treatments where drug_id = 'zyloban'")
     assert own == [("Zyloban", "study")]
+
+
+def test_rows_of_items_become_administrations(checkout: Checkout) -> None:
+    """99 is missing, <1 an issue in its own row, blank no answer; person 5 answers item 1 twice: refused there."""
+    raw = pd.read_csv(checkout.root / "invented" / "itemrows.csv", sep=";", dtype=str, keep_default_na=False)
+    raw["day"] = raw["event"].map({"baseline_arm_1": 0, "week_4_arm_1": 28})
+    one = raw[raw["item"].str.startswith("phq9_") & ~((raw["record_id"] == "05") & (raw["day"] == 0))].drop_duplicates()
+    kept = one[one["answer"].isin(list("0123"))]
+    expected = {
+        (kit.pseudonym(r.record_id, "itemrows"), r.day, int(r.item[-1]), float(r.answer)) for r in kept.itertuples()
+    }
+    found = query(
+        checkout,
+        "select subject_id, day, item_no, value from cdm.scale_items"
+        " where study_id = 'itemrows' and instrument_id = 'PHQ9' and value is not null",
+    )
+    assert set(found) == expected
+    assert len(found) == len(expected) == 9 * 39 - 3
+    used = query(checkout, "select count(*), count(score_used) from cdm.scales where study_id = 'itemrows'")
+    assert used == [(39, 39)], "8 of 9 items are prorated"
+    refused = query(
+        checkout,
+        "select rule, count(*) from quality.quarantine where study_id = 'itemrows' and entity = 'scales' group by 1",
+    )
+    assert refused == [("key:conflict", 2)]
+    (line,) = raw.index[raw["answer"] == "<1"]
+    issue = query(
+        checkout, "select src_row, column_name, raw_value from quality.cell_issues where study_id = 'itemrows'"
+    )
+    assert issue == [(line + 2, "answer", "<1")]
+    fates = dict(
+        query(checkout, "select fate, n_rows from quality.form_rows where study_id = 'itemrows' and block = 'phq9'")  # type: ignore[arg-type]
+    )
+    n = 20 * 2 * 9
+    assert fates == {"raw": n + 3, "other_item": 1, "not_rated": 1, "used": 41, "joined": n + 3 - 1 - 1 - 41}
+
+
+def test_the_cell_of_an_item_is_traced_to_its_administration(checkout: Checkout) -> None:
+    """Row 3 is an item that was joined to row 2; its way ends in the published row of the occasion."""
+    done = checkout.shell(f"trd trace {kit.pseudonym('01', 'itemrows')} --form itemrows --row 3 --column answer --json")
+    told = json.loads(done.stdout)
+    assert {(m["table"], m["column"], m["fate"]) for m in told["mapped"] if m["column"]} == {
+        ("cdm.scales", "items", "accepted")
+    }
+    assert [a["table"] for a in told["accepted"]] == ["cdm.scales"]
+
+
+def test_days_of_three_files_count_from_the_start_of_one(checkout: Checkout) -> None:
+    """Person p was admitted on 1 February + p days and 1 January is day -31-p; person 20 has no start: refused."""
+    found = query(checkout, "select subject_id, start_day, end_day from cdm.treatments where study_id = 'parts'")
+    assert set(found) == {(kit.pseudonym(str(p), "parts"), -31 - p, p) for p in range(1, 20)}
+    days = query(checkout, "select day, count(*) from cdm.scales where study_id = 'parts' group by 1 order by 1")
+    assert days == [(2, 19), (14, 19), (42, 19)]
+    refused = query(
+        checkout,
+        "select entity, rule, count(*) from quality.quarantine where study_id = 'parts' group by all order by 1",
+    )
+    assert refused == [
+        ("scales", "day:not_null", 3),
+        ("treatments", "start_day:not_null", 1),
+        ("visits", "day:not_null", 3),
+    ]

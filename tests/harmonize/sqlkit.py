@@ -104,8 +104,9 @@ def candidates(
     """
     seeds = {t.args.split(";")[1].strip().partition(".")[0] for t in block.targets.values() if t.verb == "lookup"}
     load_seeds(connection, seeds)
-    load_raw(connection, block.form, rows)
-    stage(connection, study, block.form)
+    form = study.form(block.form.name)  # a block that joins rows has columns beside those of its form
+    load_raw(connection, form, rows)
+    stage(connection, study, form)
     query = render(block_sql(block))
     found = connection.execute(f"select * from ({query}) order by src_row, slot_no").to_arrow_table().to_pylist()
     bits = issue_bits(block)

@@ -84,6 +84,27 @@ def test_the_correct_documents_compile(toy: Study, tmp_path: Path) -> None:
     assert "relatives_in_household" in compile_toy(toy, tmp_path, slots, rows(HISTORY))
 
 
+@pytest.mark.parametrize(
+    ("unpivot", "message"),
+    [
+        ("plainn -> total: 1, 2", "f has no column 'plainn'"),
+        ("plain -> totl: 1, 2", "f has no column 'totl'"),
+        ("plain -> total", "names no items"),
+        ("plain -> total: 1, 2, 1", "1 is named twice"),
+    ],
+)
+def test_a_list_of_items_in_rows_that_cannot_be(toy: Study, tmp_path: Path, unpivot: str, message: str) -> None:
+    block = f'b,scales,f,,"{unpivot}",identical,'
+    with pytest.raises(MappingError, match=message) as caught:
+        compile_toy(toy, tmp_path, block, rows(SCALES))
+    assert caught.value.line == 2
+
+
+def test_an_item_that_the_list_does_not_name(toy: Study, tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"unpivot names no item for '\{3\}'"):
+        compile_toy(toy, tmp_path, 'b,scales,f,,"plain -> total: 1, 2",identical,', rows(SCALES, score="copy,{3}"))
+
+
 def line_of(target: str, targets: dict[str, str] = SCALES) -> int:
     """Line of a target's row; line 1 is the header."""
     return list(targets).index(target) + 2

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harmonize import check_study as checks
-from harmonize import draft_files, mapping, study_rows, verbs
+from harmonize import check_values, draft_files, mapping, study_rows, verbs
 from harmonize.draft import Draft, make_draft
 from harmonize.mapping import read_mapping
 from harmonize.paths import Warehouse
@@ -30,7 +30,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shared = mapping.MAPPINGS / "shared"
     (tmp_path / "mappings").mkdir()
     (tmp_path / "mappings" / "shared").symlink_to(shared)
-    for module in (draft_files, mapping, study_rows, verbs, checks):
+    for module in (draft_files, mapping, study_rows, verbs, checks, check_values):
         monkeypatch.setattr(module, "MAPPINGS", tmp_path / "mappings")
     for module in (draft_files, study_rows, checks):
         monkeypatch.setattr(module, "STAGING", tmp_path / "staging")
@@ -124,6 +124,7 @@ def test_codes_are_numbers_that_cannot_be_scores() -> None:
     assert day.missing == {}, "a range takes back what was taken for a code"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=0, max_size=12), min_size=1, max_size=12))
 def test_names_become_names_that_sql_takes(given_names: list[str]) -> None:
     names = safe_names(given_names)

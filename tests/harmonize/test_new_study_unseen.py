@@ -16,7 +16,7 @@ from harmonize import check_study as checks
 from harmonize.draft import Draft, make_draft
 from harmonize.draft_files import draft_files, write_draft
 from harmonize.paths import Warehouse
-from harmonize.profile_clock import date_formats
+from harmonize.profile_dates import date_formats
 from harmonize.profile_drugs import treatment_of
 from harmonize.profile_roles import Answers
 from harmonize.profile_times import read_time, split_time
@@ -177,20 +177,13 @@ def test_screening_beside_baseline_is_asked_for(place: Path) -> None:
     assert row(made, "madrs", "instrument_id") == ("const", "MADRS")
 
 
-def test_one_row_per_instrument_and_one_per_item(place: Path) -> None:
+def test_one_row_per_instrument(place: Path) -> None:
     rows = [(p, v, s) for p in PEOPLE for v in ("Baseline", "Week 4") for s in ("HAMD17", "CGIS", "SDS")]
     text = "USUBJID,AVISIT,PARAMCD,AVAL\n" + "".join(f"{p},{v},{s},{p % 7 + 1}\n" for p, v, s in rows)
     made = drafted(place, ("x.csv", text))
     assert row(made, "scores", "instrument_id") == ("recode", "paramcd; CGIS=CGI_S; HAMD17=HRSD17; SDS=SDS_TOY")
     assert row(made, "scores", "score") == ("copy", "aval")
     compiled(place)
-    rows = [(p, v, i) for p in PEOPLE for v in ("BL", "W4") for i in range(1, 10)]
-    text = "person,visit,item,value\n" + "".join(f"{p},{v},PHQ9_{i},{p % 4}\n" for p, v, i in rows)
-    made = drafted(place, ("y.csv", text))
-    assert [b.name for b in made.blocks if b.entity == "scales"] == ["waiting_value"]
-    assert len(asked(made)) == 1
-    found = checks.check_study("toy", Warehouse(place / "house"))
-    assert any(f.blocks and f.column == "waiting_value.instrument_id" for f in found)
 
 
 def test_two_ratings_of_a_day_and_an_age_that_rises(place: Path) -> None:

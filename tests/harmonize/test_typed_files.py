@@ -464,6 +464,21 @@ def test_merged_and_unnamed_cells_are_told(house: House) -> None:
     )
 
 
+@pytest.mark.parametrize("group_row", [0, 2, 3, "1"])
+def test_a_row_of_groups_must_lie_above_the_names(house: House, group_row: object) -> None:
+    """The names stand in row 2, so only row 1 can name groups of them; there it does, to the next group."""
+    house.sheets("f.xlsx", s=[[None, "MADRS", None, "BDI"], ["id", "w0", "w4", "w0"], ["P1", 1, 2, 3]])
+    columns = [*ID, *(Column(n, "") for n in ("madrs_w0", "madrs_w4", "bdi_w0"))]
+    with pytest.raises(LandingError) as caught:
+        house.land(form("f.xlsx", columns, header_row=2, group_row=group_row))
+    assert str(caught.value) == (
+        f"f.xlsx, sheet s: group_row {group_row!r} does not lie above header_row 2."
+        " Declare the row that names the groups of columns"
+    )
+    house.land(form("f.xlsx", columns, header_row=2, group_row=1))
+    assert [house.values(c) for c in ("madrs_w0", "madrs_w4", "bdi_w0")] == [["1"], ["2"], ["3"]]
+
+
 def test_a_workbook_with_a_password_is_named_as_such(house: House) -> None:
     """Excel puts a protected workbook into a compound file, in a part called EncryptedPackage."""
     compound = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(2000) + "EncryptedPackage".encode("utf-16-le") + bytes(500)

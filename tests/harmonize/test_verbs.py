@@ -472,6 +472,20 @@ def test_days_between_dates_as_the_contract_says_they_are_written(toy: Toy) -> N
     assert found == [(value, None, issues) for value, issues in cases.values()]
 
 
+def test_the_first_date_of_a_person_is_of_one_column(toy: Toy) -> None:
+    """The first visit in `german` is day 0 of its person; a slot says no single column, a form that is none no date."""
+    rows = [{"id": p, "german": d} for p, d in (("1", "05.03.2001"), ("1", "01.03.2001"), ("2", "09.03.2001"))]
+    found = toy.cells("day", "days_between,first(german); german", *rows)
+    assert [value for value, *_ in found] == [4, 0, 0]
+    with pytest.raises(MappingError, match=r"first\(\) takes one column, not a slot"):
+        toy.cells("day", "days_between,first({slot}); german", rows[0], unpivot="german")
+    for missing in ("g.german", "f.nothing"):
+        with pytest.raises(MappingError, match=rf"the study has no '{missing}'.*first\(form.column\)"):
+            toy.cells("day", f"days_between,first({missing}); german", rows[0])
+    with pytest.raises(MappingError, match=r"f\.x has no date format"):
+        toy.cells("day", "days_between,first(f.x); german", rows[0])
+
+
 def test_days_between_without_any_format_is_refused(toy: Toy) -> None:
     with pytest.raises(MappingError, match="x has no date format"):
         toy.cells("day", "days_between,x; sas", {"x": "1", "sas": "1"})
