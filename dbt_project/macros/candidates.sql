@@ -25,8 +25,8 @@
 {%- endmacro %}
 
 {# `chk_<table>`, stored once in the file of the published table: the columns of its contract, then what else the gate
-   looks at. A refused row has nothing in the contract's columns, as it may break their constraints; it stands in full in
-   the column `refused`, a list that nearly all rows lack. The model itself is a view that shows all candidates alike. #}
+   looks at. What a refused row has in columns with a check, which it may break, stands in the column `refused`, a list
+   that nearly all rows lack. The model itself is a view that shows all candidates alike. #}
 {% materialization candidates, adapter='duckdb' %}
     {%- set published = graph.nodes['model.' ~ project_name ~ '.' ~ model.name | replace('chk_', '')] -%}
     {%- set stored = stored_candidates(published) -%}
@@ -39,6 +39,10 @@
     {{ adapter.commit() }}
 
     {%- set checked = columns_of(evaluated) -%}
+    {%- set guarded = [] -%}
+    {%- for name, column in published.columns.items() if name in checked and column.constraints | selectattr('type', 'equalto', 'check') | list -%}
+        {%- do guarded.append(name) -%}
+    {%- endfor -%}
     {%- set beyond = checked.keys() | reject('in', published.columns.keys()) | list -%}
     {%- call statement('stored') -%}
         create schema if not exists {{ stored.without_identifier() }};
@@ -47,19 +51,21 @@
             {{ name }} {{ column.data_type }}{{ check_clauses(column) }},
             {% endfor %}
             {% for name in beyond -%} {{ name }} {{ checked[name] }}, {% endfor %}
-            refused struct({% for name, type in checked.items() %}{{ name }} {{ type }}{{ ', ' if not loop.last }}{% endfor %})[]
+            refused struct(is_refused boolean{% for name in guarded %}, {{ name }} {{ checked[name] }}{% endfor %})[]
         )
     {%- endcall -%}
     {%- call statement('main') -%}
         insert into {{ stored }}
         select
             {% for name in published.columns -%}
-            {% if name == 'n_src' %} 1 {% else %} case when failed_rules = 0 then {{ name }} end {% endif %},
+            {% if name == 'n_src' %} 1
+            {%- elif name in guarded %} case when failed_rules = 0 then {{ name }} end
+            {%- else %} {{ name }} {%- endif %},
             {% endfor %}
             {{ beyond | join(', ') }},
             case
                 when failed_rules <> 0
-                    then [struct_pack({% for name in checked %}{{ name }} := {{ name }}{{ ', ' if not loop.last }}{% endfor %})]
+                    then [struct_pack(is_refused := true{% for name in guarded %}, {{ name }} := {{ name }}{% endfor %})]
             end
         from {{ evaluated }}
     {%- endcall -%}
@@ -69,16 +75,18 @@
         create or replace view {{ target_relation }} as
         select {{ checked.keys() | join(', ') }} from {{ stored }} where failed_rules = 0
         union all
-        select {% for name in checked %}refused[1].{{ name }}{{ ', ' if not loop.last }}{% endfor %} from {{ stored }} where failed_rules <> 0
+        select
+            {% for name in checked %}{{ 'refused[1].' if name in guarded }}{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+        from {{ stored }} where failed_rules <> 0
     {%- endcall -%}
     {{ adapter.commit() }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{# A table of the common model, made from its stored candidates: the verdicts on them are carried out there, the columns
-   beyond the contract fall; that nothing is null comes into force when the run ends (`nothing_null`). Every step can be repeated, and what the build
-   killed on the way has left is settled by the next. Where no candidates are stored, as in a partial build of this model
-   alone, the model's own statement is run on `chk_<table>`, which is evaluated then. #}
+{# A table of the common model, made from its stored candidates: the verdicts on them are carried out there and the
+   columns beyond the contract fall; that nothing is null comes into force when the run ends (`nothing_null`). Every step
+   can be repeated: what a build killed on the way has left is settled by the next. Where no candidates are stored, as in
+   a partial build of this model alone, the model's own statement is run on `chk_<table>`, which is evaluated then. #}
 {% materialization settled, adapter='duckdb' %}
     {%- set stored = stored_candidates(model) -%}
     {%- set columns = columns_of(stored) -%}
