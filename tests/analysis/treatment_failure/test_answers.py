@@ -39,10 +39,10 @@ def test_one_class_is_no_failure_but_a_continuum() -> None:
 
 def test_a_label_at_the_border_is_called_uncertain_and_a_clear_one_is_not() -> None:
     """The second course loses 24 % of the baseline at T, beside the border of 25; in TWO it loses next to nothing."""
-    border = classes_of(mixture(300, 2, courses([16.2, -0.34, 0.0])), (2,), replicates=20)
+    border = classes_of(mixture(300, 3, courses([16.2, -0.36, 0.0])), (2,), replicates=20)
     assert labels.TF in border.labels
     assert "label uncertain, kept in" in border.verdict
     assert 0.3 < min(border.agreement) < 0.8
-    clear = classes_of(mixture(300, 2, TWO), (2,), replicates=10)
+    clear = classes_of(mixture(300, 3, TWO), (2,), replicates=10)
     assert labels.TF in clear.labels
     assert "uncertain" not in clear.verdict
