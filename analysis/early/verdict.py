@@ -10,6 +10,9 @@ from analysis.early.models import BOTH, CLASSES, LAST, LOGISTIC
 
 WORDS = {"nonresponse": "non-response at exit", "next_failure": "failure of the next step"}
 
+MATTERS = 0.01
+"""AUC below which a difference that is surely there is said to be too small to matter."""
+
 
 def verdict(performance: pd.DataFrame, landmark: float, target: str) -> str:
     """What predicts at a landmark, and whether the classes have a part in it (cross-validated AUC).
@@ -37,7 +40,9 @@ def verdict(performance: pd.DataFrame, landmark: float, target: str) -> str:
     )
     if math.isnan(low):
         return f"{said} and from a growth model with one class by {beside:+.3f} (no interval: no bootstrap was asked)."
-    if from_ > 0:
+    if from_ > 0 and to < MATTERS:
+        judged = f"the classes tell more than one continuum does, by too little to matter (less than {MATTERS:g})"
+    elif from_ > 0:
         judged = "the classes tell more than one continuum does"
     elif to < 0:
         judged = "the classes tell less than one continuum does"

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.early import course
 from analysis.early.material import NONRESPONSE
+from analysis.early.models import BOTH, CLASSES, LAST, LOGISTIC
 from analysis.early.run import TARGETS, Asked, Run, predict_all, tabulate
 from analysis.early.section import section
 from analysis.early.simulate import material
@@ -88,3 +89,20 @@ def test_without_draws_there_is_no_interval(run: Run) -> None:
     assert "no bootstrap was asked" in verdict(bare["performance"], 2.0, NONRESPONSE)
     none = bare["performance"].assign(estimate=np.nan)
     assert verdict(none, 2.0, NONRESPONSE).startswith("Too few persons")
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        ((0.001, 0.007), "by too little to matter (less than 0.01)."),
+        ((0.001, 0.02), "the classes tell more than one continuum does."),
+        ((-0.001, 0.02), "the classes add nothing that these data can show."),
+        ((-0.02, -0.01), "the classes tell less than one continuum does."),
+    ],
+)
+def test_the_verdict_follows_the_interval(interval: tuple[float, float], words: str) -> None:
+    measures = {"auc": (0.8, 0.8, 0.8), "auc_gain": (0.01, 0.0, 0.02), "auc_classes": (0.0, *interval)}
+    rows = [(name, m, *v) for name in (LAST, LOGISTIC, BOTH, CLASSES) for m, v in measures.items()]
+    table = pd.DataFrame(rows, columns=["predictor", "measure", "estimate", "lower", "upper"])
+    table = table.assign(kind="cross-validation", landmark=2.0, target=NONRESPONSE)
+    assert verdict(table, 2.0, NONRESPONSE).endswith(words)
