@@ -63,8 +63,9 @@ def test_the_yardstick_of_the_benchmark_does_the_same_work(house: Warehouse) -> 
 
     Steps and visits it groups by step: as many steps as the build makes, and a boundary visit once for each step.
     """
-    if not house.raw.joinpath("stard", "le01.parquet").exists() or not kit.query(house, "from cdm.subjects"):
-        pytest.skip("nothing landed")
+    if not (house.root / "delivered").exists():
+        assert kit.query(house, "from cdm.subjects") == [], "nothing was delivered, so there is nothing to compare"
+        return
     with duckdb.connect() as connection:
         write_bare(connection, house.raw / "stard", "stard")
         bare = table_rows(connection, "stard")
